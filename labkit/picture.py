@@ -1,0 +1,129 @@
+"""A figure with the sentence that says what it shows, and a blank canvas that looks the same in every lesson."""
+
+import contextlib
+import functools
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .text import digits
+
+# Okabe and Ito: told apart by colour-blind readers too; markers and line styles say the same once more.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = "osD^vP*"
+STYLES = ("-", "--", "-.", ":")
+
+
+def look(i: int) -> dict[str, str]:
+    """Return colour, marker and line style of the i-th candidate, the same in every picture."""
+    return {"color": COLOURS[i % 7], "marker": MARKERS[i % 7], "linestyle": STYLES[i % 4]}
+
+
+@contextlib.contextmanager
+def _plain_settings() -> Iterator[None]:
+    """Draw with matplotlib's own settings, whatever the learner's are: a dark style would print white on white."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({**mpl.rcParamsDefault, "font.size": 11, "lines.linewidth": 1.8}):
+        yield
+
+
+def drawn(draw: Callable[..., "Picture"]) -> Callable[..., "Picture"]:
+    """Make a function draw with the settings of the course, and leave the learner's as they are."""
+
+    @functools.wraps(draw)
+    def apart(*args: Any, **kwargs: Any) -> "Picture":
+        with _plain_settings():
+            return draw(*args, **kwargs)
+
+    return apart
+
+
+class Picture:
+    """A figure and the sentence that says what it shows.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to draw.
+    text : str
+        The sentence: it is the alternative text of the image and stands below it.
+    """
+
+    def __init__(self, figure: Any, text: str):
+        self.figure, self.text = figure, text
+
+    def png(self, dpi: int = 100) -> bytes:
+        """Return the image as PNG bytes."""
+        from PIL import Image
+
+        large, small = io.BytesIO(), io.BytesIO()
+        with _plain_settings():
+            self.figure.savefig(large, format="png", dpi=dpi, facecolor="white")  # white: legible in a dark theme too
+        Image.open(large).convert("RGB").quantize(64).save(small, format="png", optimize=True)  # a third of the size
+        return small.getvalue()
+
+    def save(self, path: str) -> None:
+        """Write the image to `path`; the ending names the format."""
+        with _plain_settings():
+            self.figure.savefig(path, facecolor="white")
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data = {"image/png": self.png(), "text/plain": self.text}
+        return data, {"image/png": {"alt": self.text}}
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        data, metadata = self._repr_mimebundle_()
+        display(data, metadata=metadata, raw=True)
+        display({"text/markdown": f"*{self.text}*", "text/plain": self.text}, raw=True)
+
+
+def canvas(rows: float = 4.0, width: float = 7.6) -> tuple[Any, Any]:
+    """Return a white figure and its axes, without touching anybody's matplotlib settings.
+
+    Parameters
+    ----------
+    rows, width : float
+        Height and width in inches.
+
+    Returns
+    -------
+    (Figure, Axes)
+        Ready to draw on.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with _plain_settings():
+        fig = Figure(figsize=(width, rows), layout="constrained", facecolor="white")
+        FigureCanvasAgg(fig)
+        ax = fig.add_subplot()
+    ax.spines[["top", "right"]].set_visible(False)
+    return fig, ax
+
+
+def plain_log(axis: Any, suffix: str = "") -> None:
+    """Label a log axis 0.1, 1, 10, 100 in place of powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 30 else (1.0,), numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}{suffix}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def mark_guess(ax: Any, guess: Any, value: float) -> float | None:
+    """Mark a guess below the rows, on the side of the measured `value`; return where it stands."""
+    if guess is None:
+        return None
+    said = float(getattr(guess, "value", guess))
+    said = 1 / said if value < 1 < said else said  # a guess is "how many times", whichever is the faster one
+    ax.plot(said, -0.45, marker="v", markersize=11, color="#555555", clip_on=False)
+    word = "your guess" if getattr(guess, "moved", True) else "the guess as it stood"
+    ax.annotate(f"{word}: {digits(max(said, 1 / said))} times", (said, -0.45), (11, -4), textcoords="offset points")
+    return said

@@ -1,0 +1,300 @@
+"""One function per question that a picture answers; each returns a `Picture` with the same answer as a sentence."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .picture import COLOURS, MARKERS, Picture, canvas, drawn, look, mark_guess, plain_log
+from .text import MARK, digits, duration, figure, time_unit, whole
+
+
+def draw(result: Any, kind: str | None = None, **options: Any) -> Picture:
+    """Return the picture of a result.
+
+    Parameters
+    ----------
+    result : Comparison, Timing, Sweep, Growth, Profile or Count
+        What to show.
+    kind : str
+        Comparison: ``ratio`` (default), ``times``, ``rounds``, ``break-even``. The others have one kind each.
+    **options
+        Passed to the function of this module that draws it.
+
+    Returns
+    -------
+    Picture
+        With its sentence in `text`.
+
+    Raises
+    ------
+    ValueError
+        No such kind for this result.
+    """
+    kinds = _KINDS[type(result).__name__]
+    kind = kind or next(iter(kinds))
+    if kind not in kinds:
+        raise ValueError(f"a {type(result).__name__} has no picture {kind!r}; there are {', '.join(kinds)}")
+    return kinds[kind](result, **options)
+
+
+@drawn
+def ratio(result: Any, guess: Any = None, of: str | None = None) -> Picture:
+    """Answer which is faster, by how much and how sure: one row per candidate on a log axis.
+
+    Parameters
+    ----------
+    result : Comparison
+        The measurement.
+    guess : Guess or float, optional
+        How many times the other one's time the slower of two was guessed to take.
+    of : str, optional
+        The candidate whose ratio was guessed; the last unless given.
+    """
+    names, ratios, words = list(result.samples), result.ratio, result.verdict
+    fig, ax = canvas(1.3 + 0.55 * len(names))
+    lower, upper = 1 / (1 + result.margin), 1 + result.margin
+    ax.axvspan(lower, upper, color="#dddddd", label="similar")
+    ax.axvline(1, color="black", linewidth=1)
+    for y, name in enumerate(reversed(names)):
+        r = ratios.get(name)
+        if r is None:
+            ax.plot(1, y, marker="|", markersize=18, color="black")
+            label, x = f"{name}: baseline, {duration(result.median[name].value)}", 1.0
+        else:
+            colour = COLOURS[names.index(name) % 6]
+            low, high = (max(r.low, r.value / 100), min(r.high, r.value * 100))
+            ax.plot([low, high], [y, y], color=colour, linewidth=4, solid_capstyle="butt")
+            ax.plot(r.value, y, marker=MARKERS[names.index(name) % 7], markersize=9, color=colour)
+            label, x = f"{name}: {figure(r.value, '×')} the time, {words[name]}", r.value
+        ax.annotate(label, (x, y), (0, 11), textcoords="offset points", ha="center", annotation_clip=False,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+    of = of or [n for n in names if n in ratios][-1]
+    said = mark_guess(ax, guess, ratios[of].value)
+    edges = [x for r in ratios.values() for x in (r.value, 1.0)] + ([said] if said else [])
+    ax.set_xscale("log")
+    pad = 1.6 * max(1.3, (max(edges) / min(edges)) ** 0.3)
+    ax.set_xlim(min(edges) / pad, max(edges) * pad)
+    ax.set_ylim(-0.9 if said else -0.5, len(names) - 0.2)
+    plain_log(ax.xaxis, "×")
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel(f"time relative to {result.baseline} (grey: similar, within {result.margin:.0%})")
+    # Figures alone, no verdicts: where two are nearly equal, the word may change from run to run.
+    taken = [f"{n} takes {figure(r.value, '×', r[1:])} the time of {result.baseline}" for n, r in ratios.items()]
+    tail = f" The guess was {figure(said, '×')}." if said else ""
+    return Picture(fig, f"{'; '.join(taken)}.{tail}")
+
+
+@drawn
+def times(result: Any) -> Picture:
+    """Answer what the raw times look like: one dot per sample, the median as a bar."""
+    samples = result.samples if isinstance(result.samples, Mapping) else {result.name: result.samples}
+    fig, ax = canvas(1.2 + 0.8 * len(samples))
+    unit, size = time_unit(t for s in samples.values() for t in (sorted(s)[len(s) // 2],))
+    every = sorted(t for s in samples.values() for t in s)
+    edge, beyond = every[min(len(every) - 1, int(0.99 * len(every)))], 0
+    for y, (name, values) in enumerate(reversed(samples.items())):
+        inside = [t / size for t in values if t <= edge]
+        beyond += len(values) - len(inside)
+        heights = [y + 0.22 * math.sin(7.3 * i) for i in range(len(inside))]  # spread, the same each time
+        colour = COLOURS[list(samples).index(name) % 6]
+        ax.scatter(inside, heights, s=14, alpha=0.45, color=colour, marker=MARKERS[list(samples).index(name) % 7])
+        middle = sorted(values)[len(values) // 2] / size
+        ax.plot([middle, middle], [y - 0.36, y + 0.36], color="black", linewidth=2.5)
+        ax.annotate(f"{name}: median {MARK}{digits(middle)} {unit}", (middle, y + 0.38), ha="left", va="bottom")
+    ax.set_xscale("log")
+    plain_log(ax.xaxis)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    ax.set_ylim(-0.5, len(samples) - 0.2)
+    ax.set_xlabel(f"time per call in {unit} ({beyond} of {len(every)} samples lie beyond the right edge)")
+    ordered = {n: sorted(v) for n, v in samples.items()}
+    half = {n: f"{duration(v[len(v) // 4])} and {duration(v[3 * len(v) // 4])}" for n, v in ordered.items()}
+    spread = "; ".join(f"{n}: half of the samples lie between {ends}" for n, ends in half.items())
+    return Picture(fig, f"Times of single samples. {spread}.")
+
+
+@drawn
+def rounds(result: Any) -> Picture:
+    """Answer whether the ratio held through the measurement: the ratio of every round, in the order taken."""
+    fig, ax = canvas(3.4)
+    base, parts = result.samples[result.baseline], []
+    for i, (name, r) in enumerate(result.ratio.items()):
+        values = [t / b for t, b in zip(result.samples[name], base, strict=True)]
+        ax.plot(values, **look(i) | {"linestyle": "none"}, markersize=4, alpha=0.6)
+        ax.axhline(r.value, **look(i) | {"marker": ""})
+        ax.annotate(f" {name}", (len(values) - 1, r.value), va="center", annotation_clip=False)
+        parts.append(f"{name} stays around {figure(r.value, '×')} the time of {result.baseline}")
+    ax.axhline(1, color="black", linewidth=1)
+    ax.set_yscale("log")
+    plain_log(ax.yaxis, "×")
+    ax.set_xlabel("round")
+    ax.set_ylabel(f"time relative to {result.baseline}")
+    return Picture(fig, f"Ratio round by round: {'; '.join(parts)}.")
+
+
+@drawn
+def scaling(result: Any, per: str | None = None, xlabel: str | None = None) -> Picture:
+    """Answer how the cost grows with size: log-log lines with their intervals.
+
+    Parameters
+    ----------
+    result : Sweep
+        Its sizes have to be numbers.
+    per : str, optional
+        Such as ``"row"``: divide each time by its size.
+    xlabel : str, optional
+        The label of the sweep unless given.
+    """
+    sizes, names = list(result.comparisons), list(next(iter(result.comparisons.values())).samples)
+    fig, ax = canvas(4.2)
+    medians = {n: [c.median[n] for c in result.comparisons.values()] for n in names}
+    divide = [float(s) if per else 1.0 for s in sizes]
+    unit, size = time_unit(m.value / d for ms in medians.values() for m, d in zip(ms, divide, strict=True))
+    parts = []
+    for i, (name, ms) in enumerate(medians.items()):
+        y = [m.value / d / size for m, d in zip(ms, divide, strict=True)]
+        down = [(m.value - max(m.low, 0)) / d / size for m, d in zip(ms, divide, strict=True)]
+        up = [(min(m.high, 3 * m.value) - m.value) / d / size for m, d in zip(ms, divide, strict=True)]
+        ax.errorbar(sizes, y, yerr=[down, up], **look(i), capsize=3)
+        ax.annotate(f" {name}", (sizes[-1], y[-1]), color=COLOURS[i % 7], va="center", annotation_clip=False)
+        first, last = (duration(ms[end].value / divide[end]) for end in (0, -1))
+        parts.append(f"{name} goes from {first} at {sizes[0]} to {last} at {sizes[-1]}")
+    ax.set_xscale("log", base=2 if len(sizes) > 1 and sizes[1] / max(sizes[0], 1e-9) <= 4 else 10)
+    ax.set_yscale("log")
+    ax.set_xticks(sizes, [f"{s:,}" for s in sizes])
+    ax.minorticks_off()
+    plain_log(ax.yaxis)
+    ax.set_xlabel(xlabel or result.label)
+    ax.set_ylabel(f"time per {per or 'call'} in {unit}")
+    ax.grid(alpha=0.25)
+    return Picture(fig, f"Time per {per or 'call'} against {result.label}: {'; '.join(parts)}.")
+
+
+@drawn
+def break_even(result: Any, calls: int | None = None) -> Picture:
+    """Answer from which call on a dear first call pays: the total time against the number of calls.
+
+    Parameters
+    ----------
+    result : Comparison
+        Of two or more candidates, with their first calls.
+    calls : int, optional
+        The right end of the axis.
+    """
+    names = list(result.samples)
+    first = {n: result.first_call[n] for n in names}
+    each = {n: result.median[n].value for n in names}
+    base, other = result.baseline, next(n for n in names if n != result.baseline)
+    gain = each[base] - each[other]
+    even = math.ceil(max(1, 1 + (first[other] - first[base]) / gain)) if gain > 0 else None
+    end = calls or (max(20, 3 * even) if even else 100)
+    fig, ax = canvas(3.8)
+    unit, size = time_unit(first[n] + each[n] * end for n in names)
+    for i, n in enumerate(names):
+        totals = [first[n] / size, (first[n] + each[n] * (end - 1)) / size]
+        ax.plot([1, end], totals, **look(i))
+        ax.annotate(f" {n}", (end, totals[1]), color=COLOURS[i % 7], va="center", annotation_clip=False)
+    text = f"Total time over {whole(end, 'calls')}: {other} never overtakes {base}."
+    if even:
+        paid = f"after {whole(even, 'calls')}"
+        ax.axvline(even, color="#555555", linestyle=":")
+        ax.annotate(f"even {paid}", (even, ax.get_ylim()[1]), (4, -10), textcoords="offset points")
+        text = f"Total time: {other} costs more at first and has paid for itself {paid} of {base}."
+    ax.set_xlabel("number of calls")
+    ax.set_ylabel(f"total time in {unit}")
+    return Picture(fig, text)
+
+
+@drawn
+def timeline(spans: Mapping[str, Sequence[tuple[float, float]]], text: str) -> Picture:
+    """Answer who waits for whom: one lane per worker, one bar per piece of work.
+
+    Parameters
+    ----------
+    spans : dict of str to sequence of (start, end)
+        Seconds, by lane.
+    text : str
+        What it shows, in one sentence.
+    """
+    fig, ax = canvas(1.0 + 0.6 * len(spans))
+    begin = min((s for lane in spans.values() for s, _ in lane), default=0.0)
+    unit, size = time_unit([max((e for lane in spans.values() for _, e in lane), default=begin + 1) - begin])
+    for y, (name, lane) in enumerate(reversed(spans.items())):
+        i = list(spans).index(name)
+        bars = [((s - begin) / size, (e - s) / size) for s, e in lane]
+        hatch = ("", "//", "..", "\\\\")[i % 4]
+        ax.broken_barh(bars, (y - 0.35, 0.7), facecolors=COLOURS[i % 6], edgecolor="white", hatch=hatch)
+    ax.set_yticks(range(len(spans)), list(reversed(spans)))
+    ax.set_xlabel(f"time in {unit}")
+    return Picture(fig, text)
+
+
+@drawn
+def strip(result: Any) -> Picture:
+    """Answer what each call did: one mark per call of a tf.function, traced, replayed or retraced and why."""
+    fig, ax = canvas(2.2)
+    seen: set[str] = set()
+    words = []
+    for x, call in enumerate(result.calls, start=1):
+        word = "replayed" if not call.traces else "retraced" if call.name in seen else "traced"
+        seen.add(call.name)
+        words.append(word)
+        i = ("replayed", "traced", "retraced").index(word)
+        ax.plot(x, 0, marker="osX"[i], markersize=12, color=(COLOURS[2], COLOURS[0], COLOURS[1])[i])
+        if call.why:
+            ax.annotate(call.why, (x, 0.12), rotation=35, fontsize=10)
+    for i, word in enumerate(("replayed", "traced", "retraced")):
+        ax.plot([], [], marker="osX"[i], color=(COLOURS[2], COLOURS[0], COLOURS[1])[i], linestyle="none", label=word)
+    ax.legend(loc="lower center", ncols=3, frameon=False)
+    ax.set_ylim(-0.8, 1.4)
+    ax.set_xlim(0, max(len(words), 6) + 1.5)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel("call")
+    tally = ", ".join(f"{words.count(w)} {w}" for w in ("traced", "retraced", "replayed") if w in words)
+    return Picture(fig, f"{len(words)} calls: {tally or 'none of a tf.function'}.")
+
+
+@drawn
+def growth(result: Any) -> Picture:
+    """Answer whether it keeps growing: the value after each block of calls."""
+    fig, ax = canvas(3.2)
+    scale, unit = {"memory": (2**20, "MiB"), "ops": (1, "operations"), "cost": (1e-3, "ms per call")}[result.what]
+    x = [result.calls * (i + 1) for i in range(len(result.values))]
+    ax.plot(x, [v / scale for v in result.values], marker="o", color=COLOURS[0])
+    if result.resolution:
+        ax.axhspan(0, result.resolution / scale, color="#dddddd")
+        ax.annotate("grey: too small to tell", (x[0], result.resolution / scale), va="bottom")
+        top = max(2 * result.resolution, 1.1 * max(result.values))
+        ax.set_ylim(bottom=min(0, *result.values) / scale, top=top / scale)
+    ax.set_xlabel("calls")
+    ax.set_ylabel(f"{'growth' if result.what == 'memory' else result.what} in {unit}")
+    end = "is still growing at the end" if result.verdict == "leak" else "does not keep growing"
+    return Picture(fig, f"Over {x[-1]:,} calls the {result.what} {end}.")
+
+
+@drawn
+def shares(result: Any) -> Picture:
+    """Answer where the time goes: the share of each owner as a bar from zero."""
+    fig, ax = canvas(1.1 + 0.45 * len(result.shares))
+    for y, (owner, share) in enumerate(reversed(result.shares.items())):
+        colour = COLOURS[1] if "operations" in owner else COLOURS[0] if "(Python)" in owner else "#999999"
+        ax.barh(y, 100 * share, color=colour, hatch="//" if "operations" in owner else "")
+        ax.annotate(f" {MARK}{digits(100 * share)} %", (100 * share, y), va="center")
+    ax.set_yticks(range(len(result.shares)), list(reversed(result.shares)))
+    ax.set_xlim(0, 112 * max(result.shares.values()))
+    ax.set_xlabel("share of the time of one call, in %")
+    python = figure(100 * sum(share for owner, share in result.shares.items() if "Python" in owner), "%")
+    operations = figure(100 * result.shares["TensorFlow (compiled operations)"], "%")
+    return Picture(fig, f"Python code takes {python} of a call, TensorFlow's operations {operations}.")
+
+
+_KINDS: dict[str, dict[str, Callable[..., Picture]]] = {
+    "Comparison": {"ratio": ratio, "times": times, "rounds": rounds, "break-even": break_even},
+    "Timing": {"times": times},
+    "Sweep": {"scaling": scaling},
+    "Count": {"strip": strip},
+    "Growth": {"growth": growth},
+    "Profile": {"shares": shares},
+}
