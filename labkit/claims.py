@@ -141,6 +141,9 @@ class expect:
                 return False
             raise AssertionError(f"expected {wanted}, got {kind.__name__}: {raised}") from raised
         message = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(raised)).split())  # Keras colours its messages
+        # AutoGraph puts the place before the message, a file name of this machine; Keras puts all arguments behind it.
+        message = re.sub(r"^in user code: .*\b\w*(?:Error|Exception): ", "", message)
+        message = message.partition(" Arguments received by")[0]
         match = " ".join(self.match.split())
         if match not in message:
             raise AssertionError(f"expected {wanted} with {self.match!r}, got: {message}") from raised

@@ -92,8 +92,9 @@ class count:
     """
 
     def __enter__(self) -> Count:
-        self._outer, n = sys.getprofile(), Count()
+        self._outer = sys.getprofile()
         sys.setprofile(None)  # a count around this one shall not see what we do here
+        n = Count()
         with ExitStack() as stack:
             stack.callback(sys.setprofile, self._outer)
             if "tensorflow" in sys.modules:

@@ -79,6 +79,8 @@ def compare(fns: Mapping[str, Callable] | Iterable[Callable] | None = None, /, *
         A progress bar; "auto" shows it when the budget is over two seconds.
     seed : int
         Of the random order of the candidates.
+    **named : callable
+        More candidates, by name.
 
     Returns
     -------
@@ -94,7 +96,7 @@ def compare(fns: Mapping[str, Callable] | Iterable[Callable] | None = None, /, *
 
     Examples
     --------
-    >>> c = compare(short=lambda: sum(range(100)), long=lambda: sum(range(1000)), check=False, budget=0.2)
+    >>> c = compare(short=lambda: sum(range(100)), long=lambda: sum(range(1000)), check=False)
     >>> c.verdict["long"]
     'slower'
     """

@@ -1,7 +1,6 @@
 """Check a learner's answer, give hints, keep a local record of what was passed.
 
-A check compares with an oracle on random inputs and counts; it never looks at a clock. In a lesson it never raises;
-with ``LABKIT_STRICT=1``, as in the tests, anything but *passed* does.
+It compares with an oracle and counts, and looks at no clock. Only with ``LABKIT_STRICT=1``, as in the tests, it raises.
 """
 
 import dis

@@ -1,0 +1,82 @@
+"""Show that the lessons can fail: break one thing at a time, and see nbval turn red.
+
+A program, not a test: each mutation runs a lesson up to the broken cell. `python tests/benchmarks/mutate_lessons.py`
+tries all of them, `... 02` those of one lesson; the exit status is 1 when a broken lesson stays green.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CLEAR = object()  # in place of new source: clear the stored output of the cell that holds the old source
+
+# lesson, what is broken, source to replace (it must stand in exactly one cell), what to put there
+MUTATIONS = [
+    ("00_start_here", "two arms swapped", "at_once=lambda: model(rows).numpy(), one_by_one=slow",
+     "at_once=slow, one_by_one=lambda: model(rows).numpy()"),
+    ("00_start_here", "a wrong result", "at_once=lambda: model(rows).numpy()",
+     "at_once=lambda: model(rows).numpy() + 1"),
+    ("00_start_here", "output cleared", "one.python_calls == hundred.python_calls\n", CLEAR),
+    ("01_measure_honestly", "tf.function deleted", "graph = tf.function(plain)", "graph = plain"),
+    ("01_measure_honestly", "not the same code in the pair", "pairs = lab.compare(a=a, b=b, budget=2)",
+     "pairs = lab.compare(a=a, b=lambda: (a(), a())[0], budget=2)"),
+    ("01_measure_honestly", "the error does not come", "quick=lambda: sum(range(50))", "quick=lambda: sum(range(100))"),
+    ("01_measure_honestly", "output cleared", "simulated(10).verdict", CLEAR),
+    ("02_direct_call_loop", "tf.function deleted", "fast = tf.function(model)\nwith", "fast = model\nwith"),
+    ("02_direct_call_loop", "two arms swapped", "eager=lambda: looped(model), graph=lambda: looped(fast)",
+     "eager=lambda: looped(fast), graph=lambda: looped(model)"),
+    ("02_direct_call_loop", "a wrong result", "at_once=lambda: model(rows[:100]).numpy()",
+     "at_once=lambda: model(rows[:100]).numpy() * 1.01"),
+    ("02_direct_call_loop", "output cleared", "n.traced", CLEAR),
+]  # fmt: skip
+
+
+def broken(lesson: str, old: str, new: object) -> tuple[dict, int]:
+    """Return the notebook with one thing broken, and the number of the code cell it was broken in."""
+    book = json.loads((ROOT / "notebooks" / f"{lesson}.ipynb").read_text(encoding="utf-8"))
+    code = [cell for cell in book["cells"] if cell["cell_type"] == "code"]
+    hits = [cell for cell in code if old in "".join(cell["source"]) + "\n"]
+    if len(hits) != 1:
+        raise SystemExit(f"{lesson}: {old!r} stands in {len(hits)} cells, one is wanted: bring MUTATIONS up to date")
+    if new is CLEAR:
+        hits[0]["outputs"] = []
+    else:
+        hits[0]["source"] = "".join(hits[0]["source"]).replace(old, new).splitlines(keepends=True)
+    return book, code.index(hits[0])
+
+
+def turns_red(lesson: str, old: str, new: object) -> bool:
+    """Run the broken lesson in a copy of the course and say whether nbval noticed, there or later."""
+    book, number = broken(lesson, old, new)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "course"
+        shutil.copytree(
+            ROOT, copy, ignore=shutil.ignore_patterns(".venv", ".git", "workspace", "__pycache__", "*.ipynb")
+        )
+        target = copy / "notebooks" / f"{lesson}.ipynb"
+        target.write_text(json.dumps(book), encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(target)]
+        ran = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+        failed = re.search(r"^FAILED \S+::Cell (\d+)", ran.stdout, re.M)
+        return ran.returncode == 1 and failed is not None and int(failed[1]) >= number
+
+
+def main(wanted: list[str]) -> int:
+    """Try the mutations of the lessons named, or all."""
+    green = 0
+    for lesson, name, old, new in MUTATIONS:
+        if not wanted or lesson[:2] in wanted:
+            red = turns_red(lesson, old, new)
+            green += not red
+            print(f"{'red  ' if red else 'GREEN'}  {lesson}: {name}", flush=True)
+    print(f"{green} broken lessons stayed green")
+    return 1 if green else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,348 @@
+"""Counts are exact, the same each time, and leave TensorFlow, Keras and Python as they found them."""
+
+import gc
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras.src.legacy.saving import legacy_h5_format
+from keras.src.saving import saving_lib
+from tensorflow.python.client import session
+from tensorflow.python.eager.polymorphic_function import polymorphic_function, transform
+from tensorflow.python.framework import ops
+from tensorflow.python.saved_model import load, loader_impl
+
+import labkit as lab
+
+v1 = tf.compat.v1
+
+
+def patched_places():
+    """Return everything that counting touches, as it is now."""
+    return {
+        "profile": sys.getprofile(),
+        "gc": gc.isenabled(),
+        "callbacks": list(transform.CONCRETE_FUNCTION_CALLBACKS),
+        "tf.function": polymorphic_function.Function.__call__,
+        "op": ops.Graph._create_op_internal,
+        "run": session.BaseSession.run,
+        "callable": session.BaseSession._Callable.__call__,
+        "keras": saving_lib.load_model,
+        "h5": legacy_h5_format.load_model_from_hdf5,
+        "SavedModel": load.load_partial,
+        "TF1": loader_impl.SavedModelLoader.load,
+    }
+
+
+@pytest.fixture(autouse=True)
+def leaves_everything_as_it_was():
+    before = patched_places()
+    yield
+    assert patched_places() == before
+
+
+@pytest.fixture(autouse=True)
+def without_collecting(monkeypatch):
+    """Spare the tests the third of a second that a full collection takes once TensorFlow is there."""
+    monkeypatch.setattr(gc, "collect", lambda generation=2: 0)
+
+
+def fresh(reduce_retracing=False):
+    @tf.function(reduce_retracing=reduce_retracing)
+    def double(x):
+        return x * 2
+
+    return double
+
+
+def bare_calls(work):
+    """Count Python calls with nothing of labkit around."""
+    seen = 0
+
+    def profile(frame, event, _):
+        nonlocal seen
+        seen += event == "call"
+
+    gc.collect()
+    gc.disable()
+    sys.setprofile(profile)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+    return seen
+
+
+def counted(work):
+    with lab.count() as n:
+        work()
+    return n
+
+
+# ---- traces and graph operations ----
+
+
+def test_a_trace_is_counted_once_and_a_replay_is_none():
+    f = fresh()
+    first = counted(lambda: f(tf.constant([1.0])))
+    again = counted(lambda: f(tf.constant([2.0])))
+    assert (first.traces, first.traced) == (1, ["double"])
+    assert (again.traces, again.traced, again.graph_ops) == (0, [], 0)
+
+
+def test_each_new_shape_and_each_python_number_is_a_trace_with_its_reason():
+    f = fresh()
+    with lab.count() as n:
+        f(tf.constant([1.0]))
+        f(tf.constant([1.0, 2.0]))
+        f(tf.constant([3.0, 4.0]))
+        f(7)
+        f(8)
+    assert n.traces == 4
+    assert [call.traces for call in n.calls] == [1, 1, 0, 1, 1]
+    assert [call.why for call in n.calls] == ["float32[1]", "float32[2]", "", "7", "8"]
+    assert {call.name for call in n.calls} == {"double"}
+
+
+def test_relaxed_shapes_show_a_question_mark():
+    f = fresh(reduce_retracing=True)
+    with lab.count() as n:
+        for rows in (1, 2, 3):
+            f(tf.ones([rows, 5]))
+    assert n.traces == 2
+    assert n.calls[1].why == "float32[?, 5]"
+
+
+def test_inner_functions_belong_to_the_outermost_call():
+    inner = fresh()
+
+    @tf.function
+    def outer(x):
+        return inner(x) + inner(x)
+
+    with lab.count() as n:
+        outer(tf.constant(1.0))
+        outer(tf.constant(1.0))
+    assert sorted(n.traced) == ["double", "outer"]
+    assert [(call.name, call.traces) for call in n.calls] == [("outer", 2), ("outer", 0)]
+
+
+def test_graph_operations_are_those_added():
+    graph = tf.Graph()
+
+    def add():
+        with graph.as_default():
+            tf.identity(tf.constant(1.0))
+
+    before = len(graph.get_operations())
+    n = counted(add)
+    assert n.graph_ops == len(graph.get_operations()) - before == 2
+    assert counted(lambda: tf.identity(tf.constant(1.0))).graph_ops == 0  # eager: no graph
+
+
+# ---- Python calls ----
+
+
+def work_in_python(n=5):
+    def step(i):
+        return i + 1
+
+    return [step(i) for i in range(n)]
+
+
+def test_python_calls_are_exact():
+    n = counted(work_in_python)
+    # the lambda-free function itself, its list comprehension (a frame of its own before Python 3.12), and the steps
+    assert n.python_calls == 6 + (sys.version_info < (3, 12))
+    assert counted(lambda: None).python_calls == 1
+    with lab.count() as n:
+        max([3, 1, 2])
+    assert n.python_calls == 0
+
+
+@pytest.mark.parametrize("kind", ["eager", "graph", "call", "predict"])
+def test_python_calls_are_the_same_each_time_and_none_is_ours(kind):
+    model, row, f = lab.models.mlp(), tf.ones([1, 10]), fresh()
+    work = {
+        "eager": lambda: tf.tanh(row),
+        "graph": lambda: f(row),
+        "call": lambda: model(row),
+        "predict": lambda: model.predict(row, verbose=0),
+    }[kind]
+    for _ in range(3):
+        work()
+    numbers = {counted(work).python_calls for _ in range(3)}
+    assert len(numbers) == 1
+    assert numbers == {bare_calls(work)}
+
+
+def test_watching_a_trace_adds_no_python_calls():
+    x = tf.ones([1, 10])
+    fresh()(x)
+    functions = [fresh() for _ in range(2)]
+    assert counted(lambda: functions[0](x)).python_calls == bare_calls(lambda: functions[1](x))
+
+
+def test_a_block_within_a_block_counts_for_both():
+    f, x = fresh(), tf.constant(1.0)
+    for _ in range(3):
+        f(x)
+    with lab.count() as alone:
+        f(x)
+        f(x)
+    with lab.count() as outer:
+        f(x)
+        with lab.count() as inner:
+            f(x)
+    assert inner.python_calls * 2 == outer.python_calls == alone.python_calls
+    assert len(inner.calls) == 1 and len(outer.calls) == 2
+
+    g = fresh()
+    with lab.count() as outer, lab.count() as inner:
+        g(x)
+    assert outer.traces == inner.traces == 1
+    assert outer.graph_ops == inner.graph_ops > 0
+    assert outer.python_calls == inner.python_calls
+
+
+# ---- sessions ----
+
+
+def test_session_runs_are_counted_through_run_and_make_callable():
+    with tf.Graph().as_default(), v1.Session() as s:
+        x = v1.placeholder(tf.float32, [])
+        y = x * 2
+        call = s.make_callable(y, [x])
+        with lab.count() as n:
+            s.run(y, {x: 1.0})
+            call(1.0)
+            call(2.0)
+            y.eval({x: 1.0})
+        assert n.session_runs == 4
+        assert n.graph_ops == 0
+    assert counted(lambda: tf.identity(1.0)).session_runs == 0
+
+
+def test_a_graph_that_grows_in_a_loop_shows_in_the_operations():
+    with tf.Graph().as_default(), v1.Session() as s:
+        x = tf.constant(1.0)
+        with lab.count() as n:
+            for _ in range(3):
+                s.run(x + 1)
+    assert (n.session_runs, n.graph_ops) == (3, 6)  # a constant and a sum each time
+
+
+# ---- loads ----
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder, model = tmp_path_factory.mktemp("models"), lab.models.mlp()
+    model.save(folder / "m.keras")
+    model.save(folder / "m.h5")
+    model.export(folder / "exported", verbose=False)
+    with tf.Graph().as_default(), v1.Session() as s:
+        x = v1.placeholder(tf.float32, [None])
+        v1.saved_model.simple_save(s, str(folder / "v1"), {"x": x}, {"y": x * 2})
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "load_it"),
+    [
+        ("m.keras", lambda path: keras.models.load_model(path)),
+        ("m.keras", lambda path: keras.saving.load_model(path, compile=False)),
+        ("m.h5", lambda path: keras.models.load_model(path)),
+        ("m.keras", lambda path: tf.keras.models.load_model(path)),
+        ("exported", lambda path: tf.saved_model.load(path)),
+        ("exported", lambda path: keras.layers.TFSMLayer(path, call_endpoint="serve")),
+        ("v1", lambda path: tf.saved_model.load(path)),
+        ("v1", lambda path: v1.saved_model.load(v1.Session(graph=tf.Graph()), ["serve"], path)),
+    ],
+)
+def test_a_load_in_any_format_is_one_load(saved, name, load_it):
+    path = str(saved / name)
+    n = counted(lambda: load_it(path))
+    assert n.model_loads == 1
+    assert counted(lambda: [load_it(path) for _ in range(3)]).model_loads == 3
+
+
+def test_a_name_imported_before_counts_too(saved):
+    from keras.models import load_model
+
+    assert counted(lambda: load_model(saved / "m.keras")).model_loads == 1
+
+
+def test_using_a_loaded_model_is_no_load(saved):
+    model = keras.models.load_model(saved / "m.keras")
+    assert counted(lambda: model(np.ones((1, 10), np.float32))).model_loads == 0
+
+
+# ---- leaving ----
+
+
+def test_an_error_inside_arrives_and_leaves_the_numbers():
+    f = fresh()
+    with pytest.raises(ZeroDivisionError), lab.count() as n:
+        f(tf.constant(1.0))
+        raise ZeroDivisionError
+    assert n.traces == 1
+
+
+def test_an_error_in_a_traced_function_arrives():
+    @tf.function
+    def broken(x):
+        raise ValueError("while tracing")
+
+    with lab.count() as n:
+        with pytest.raises(ValueError, match="while tracing"):
+            broken(tf.constant(1.0))
+        fresh()(tf.constant(1.0))
+    assert [(call.name, call.traces) for call in n.calls] == [("broken", 0), ("double", 1)]
+
+
+def test_nothing_is_counted_after_the_block():
+    f = fresh()
+    n = counted(lambda: f(tf.constant(1.0)))
+    before = (n.traces, n.graph_ops, n.python_calls, len(n.calls))
+    f(tf.constant([1.0, 2.0]))
+    work_in_python()
+    assert (n.traces, n.graph_ops, n.python_calls, len(n.calls)) == before
+
+
+def test_the_profile_function_of_somebody_else_comes_back():
+    seen = []
+
+    def mine(frame, event, arg):
+        if event == "call" and frame.f_code.co_name == "step":
+            seen.append(event)
+
+    sys.setprofile(mine)
+    try:
+        n = counted(work_in_python)
+        assert sys.getprofile() is mine
+    finally:
+        sys.setprofile(None)
+    assert n.python_calls == 6 + (sys.version_info < (3, 12))
+    assert len(seen) == 5
+
+
+def test_a_collector_that_was_off_stays_off():
+    gc.disable()
+    try:
+        counted(lambda: None)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_the_table_shows_what_is_not_zero_and_the_traces():
+    with lab.count() as n:
+        pass
+    assert repr(n).splitlines() == ["count", "traces  0", "0 Python calls"]
+    n = counted(lambda: fresh()(tf.constant(1.0)))
+    assert "graph operations" in repr(n) and "session runs" not in repr(n)
+    assert n.plot().text == "1 calls: 1 traced."

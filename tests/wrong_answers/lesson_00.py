@@ -1,0 +1,27 @@
+"""Wrong answers that people give in lesson 00, and a part of the message that each must get."""
+
+import numpy as np
+
+from labkit.stats import Interval
+
+
+def loops(model, rows):
+    return np.concatenate([model(rows[i : i + 1]) for i in range(len(rows))])
+
+
+def first_row_only(model, rows):
+    return model(rows[:1])
+
+
+def no_return(model, rows):
+    model(rows)
+
+
+WRONG = [
+    ("00.1", "loops", loops, "calls of the model for"),
+    ("00.1", "first row only", first_row_only, "instead of"),
+    ("00.1", "no return", no_return, "is a `return` missing?"),
+    ("00.2", "the whole interval", Interval(80.0, 70.0, 90.0), "add `.value`"),
+    ("00.2", "upside down", 0.0125, "not the other way round"),
+    ("00.2", "the baseline's row", 1, "the figure of the row one_by_one"),
+]

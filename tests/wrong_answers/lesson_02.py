@@ -1,0 +1,77 @@
+"""Wrong answers that people give in lesson 02, and a part of the message that each must get."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def one_by_one(model, requests):
+    return np.concatenate([model(row[None]) for row in requests])
+
+
+def all_at_once(model, requests):
+    return model(np.stack(requests))
+
+
+def drops_the_rest(model, requests):
+    batch = np.stack(requests)
+    whole = max(64, len(batch) // 64 * 64)
+    return np.concatenate([model(batch[i : i + 64]) for i in range(0, whole, 64)])
+
+
+def no_return(model, requests):
+    batch = np.stack(requests)
+    np.concatenate([model(batch[i : i + 64]) for i in range(0, len(batch), 64)])
+
+
+def forgets_to_stack(model, requests):
+    return model(requests)
+
+
+def eager(model):
+    return lambda row: model(row)
+
+
+def a_new_function_per_row(model):
+    return lambda row: tf.function(model)(row)
+
+
+def result_not_function(model):
+    model(np.zeros((1, 10), "float32"))
+
+
+def forgets_the_last(model, stream):
+    waiting = []
+    for row in stream:
+        waiting.append(row)
+        if len(waiting) == 32:
+            yield from model(np.stack(waiting))
+            waiting = []
+
+
+def reads_it_all(model, stream):
+    data = np.stack(list(stream))
+    for i in range(0, len(data), 32):
+        yield from model(data[i : i + 32])
+
+
+def one_call_per_row(model, stream):
+    for row in stream:
+        yield model(row[None])[0]
+
+
+WRONG = [
+    ("02.1", "one by one", one_by_one, "model calls for"),
+    ("02.1", "all at once", all_at_once, "at most 64 rows in one call"),
+    ("02.1", "drops the rest", drops_the_rest, "instead of"),
+    ("02.1", "no return", no_return, "is a `return` missing?"),
+    ("02.1", "forgets to stack", forgets_to_stack, "your answer raised"),
+    ("02.2", "eager", eager, "fewer than 70 %"),
+    ("02.2", "a new function per row", a_new_function_per_row, "trace once, outside"),
+    ("02.2", "returns nothing", result_not_function, "make_answer returned nothing"),
+    ("02.3", "the whole call", 1713, "a call costs something by itself"),
+    ("02.3", "guessed", 3, "what a count of two depths gives"),
+    ("02.3", "text", "many", "a number"),
+    ("02.4", "forgets the last", forgets_the_last, "is the last, partial batch forgotten?"),
+    ("02.4", "reads it all", reads_it_all, "the first of them was answered"),
+    ("02.4", "one call per row", one_call_per_row, "model calls for"),
+]
