@@ -81,7 +81,7 @@ def ratio(result: Any, guess: Any = None, of: str | None = None) -> Picture:
     ax.set_xlabel(f"time relative to {result.baseline} (grey: similar, within {result.margin:.0%})")
     # Figures alone, no verdicts: where two are nearly equal, the word may change from run to run.
     taken = [f"{n} takes {figure(r.value, '×', r[1:])} the time of {result.baseline}" for n, r in ratios.items()]
-    tail = f" The guess was {figure(said, '×')}." if said else ""
+    tail = f" The guess was {digits(max(said, 1 / said))}×." if said else ""
     return Picture(fig, f"{'; '.join(taken)}.{tail}")
 
 

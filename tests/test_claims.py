@@ -97,3 +97,61 @@ def test_a_guess_starts_in_the_middle_and_knows_whether_it_was_moved():
 def test_a_guess_needs_a_range(low, high):
     with pytest.raises(ValueError, match="0 < low < high"):
         lab.guess("How many?", low=low, high=high)
+
+
+def test_evidence_from_numpy_is_a_truth_value():
+    import numpy as np
+
+    assert lab.claim("S0-4", "calls cost", np.array([3]).max() > 2).verdict == "holds here"
+    with pytest.raises(TypeError, match="write a comparison"):
+        lab.claim("S0-4", "calls cost", np.array([True, False]))
+
+
+def test_a_claim_tried_twice_is_one_claim_with_the_newer_verdict():
+    lab.claim("S0-4", "calls cost", True)
+    lab.claim("S0-4", "calls cost", False)
+    assert [row[2] for row in lab.verdicts({"S0-4": "no"}).rows] == ["✗ does not hold here"]
+
+
+def test_a_figure_given_wins_over_that_of_the_finding():
+    claim = lab.claim("S0-4", "calls cost", Finding(True, "≈3×"), figure="≈9 calls")
+    assert repr(claim).endswith("\n  measured: ≈9 calls")
+
+
+def test_expect_takes_a_subclass_and_keeps_the_cause_of_a_failure(capsys):
+    with lab.expect(LookupError):
+        raise KeyError("k")
+    assert capsys.readouterr().out == "KeyError: 'k'\n"
+    with pytest.raises(AssertionError) as caught, lab.expect(ValueError):
+        raise TypeError("t")
+    assert isinstance(caught.value.__cause__, TypeError)
+
+
+def test_expect_cuts_a_long_message_around_what_it_looks_for(capsys):
+    with lab.expect(ValueError, "the\npoint"):
+        raise ValueError("a " * 500 + "the point " + "b " * 500)
+    shown = capsys.readouterr().out
+    assert "the point" in shown and shown.startswith("ValueError: … a ") and shown.endswith(" …\n")
+    assert len(shown) < 340
+
+
+@pytest.mark.parametrize("value", [0.5, 11])
+def test_a_guess_starts_within_its_range(value):
+    with pytest.raises(ValueError, match="outside 1 to 10"):
+        lab.guess("How many?", low=1, high=10, value=value)
+
+
+def test_showing_the_slider_does_not_move_the_guess():
+    guess = lab.guess("How many?", low=1, high=1000)
+    guess._ipython_display_()
+    assert (guess.value, guess.moved) == (31.6, False)
+    guess._slider.value = 50
+    guess._ipython_display_()  # shown again, it stays where it is
+    assert (guess.value, guess.moved) == (50, True)
+
+
+def test_without_widgets_the_question_still_stands(capsys, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "ipywidgets", None)
+    guess = lab.guess("How many?", low=1, high=100)
+    guess._ipython_display_()
+    assert "How many? (from 1.00 to 100; as it stands: 10.0)" in capsys.readouterr().out

@@ -116,3 +116,126 @@ def test_agree_names_a_missing_return_and_the_first_difference():
     with pytest.raises(NotYet, match=r"for one row, the result is wrong: \[0\]: 2.0 instead of 1.0"):
         engine.agree([2.0], [1.0], "for one row")
     engine.agree([1.0], [1.0], "for one row")
+
+
+# ---- more ways to be a stub, an attempt or a spoilt record ----
+
+
+def docstring_only(x):
+    """Return twice x."""
+
+
+def with_pass(x):
+    pass
+
+
+def many_arguments(model, rows, *rest, key=None, **more):
+    """Return twice x."""
+    # your code here
+    ...
+
+
+@pytest.mark.parametrize("answer", [docstring_only, with_pass, many_arguments, lambda x: ...])
+def test_a_body_that_does_nothing_is_a_stub(answer):
+    assert lab.check("99.1", answer).state == "not attempted"
+
+
+def identity(x):
+    return x
+
+
+def constant(x):
+    """Return twice x."""
+    return 5
+
+
+def raises(x):
+    raise NotImplementedError
+
+
+def loops(x):
+    for _ in range(3):
+        ...
+
+
+def yields(x):
+    yield
+
+
+@pytest.mark.parametrize(
+    "answer", [identity, constant, raises, loops, yields, lambda x: x, len, str, 7, "text", 0, False]
+)
+def test_whatever_somebody_wrote_is_an_attempt(answer):
+    assert lab.check("99.1", answer).state == "not yet"
+
+
+def test_an_answer_without_a_source_file_is_judged_all_the_same():
+    space = {}
+    exec("def f(x):\n    return x\ndef untouched(x):\n    'Return twice x.'\n    ...", space)
+    assert lab.check("99.1", space["f"]).state == "not yet"
+    assert lab.check("99.1", space["untouched"]).state == "not attempted"
+
+
+def test_an_answer_within_tf_function_is_judged():
+    import tensorflow as tf
+
+    assert lab.check("99.1", tf.function(identity)).state == "not yet"
+    assert lab.check("99.1", tf.function(lambda x: 2 * x)).state == "passed"
+
+
+def test_ctrl_c_in_an_answer_is_not_swallowed():
+    def answer(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lab.check("99.1", answer)
+
+
+def test_a_long_error_is_cut():
+    def answer(x):
+        raise ValueError("word\n" * 400)
+
+    assert len(lab.check("99.1", answer).message) < 300
+
+
+@pytest.mark.parametrize("value", ['"excellent"', "3", '["passed"]', "{}", "null"])
+def test_a_state_that_nobody_wrote_counts_as_none(tmp_path, value):
+    (tmp_path / "progress.json").write_text(f'{{"99.1": {value}, "98.7": "passed"}}', encoding="utf-8")
+    assert lab.progress("99").rows == [["99.1", "double a number", "○ not attempted"]]
+    lab.check("99.1", lambda x: 2 * x)
+    record = json.loads((tmp_path / "progress.json").read_text(encoding="utf-8"))
+    assert record == {"98.7": "passed", "99.1": "passed"}  # other lessons are kept
+
+
+def test_a_stub_leaves_no_record(tmp_path):
+    lab.check("99.1", stub)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
+    (tmp_path / "progress.json").write_text('{"98.7": "passed"}', encoding="utf-8")
+
+    def full(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    assert lab.check("99.1", lambda x: 2 * x).state == "passed"
+    assert json.loads((tmp_path / "progress.json").read_text(encoding="utf-8")) == {"98.7": "passed"}
+
+
+def test_whoever_reads_while_another_writes_sees_a_whole_record(tmp_path):
+    lab.check("99.1", identity)
+    seen = []
+    write = json.dumps
+
+    def read_while_writing(*args, **options):
+        text = write(*args, **options)
+        seen.append(json.loads((tmp_path / "progress.json").read_text(encoding="utf-8")))
+        return text
+
+    json.dumps = read_while_writing
+    try:
+        lab.check("99.1", lambda x: 2 * x)
+    finally:
+        json.dumps = write
+    assert seen == [{"99.1": "not yet"}]

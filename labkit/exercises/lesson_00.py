@@ -22,7 +22,7 @@ def _answer_all(answer_all: Any) -> str:
     from ..models import mlp, rows
 
     model = mlp()
-    for n in (100, 1, random.randrange(2, 60)):
+    for n in (100, 1, random.randrange(2, 60), 250):
         spy, data = Spy(model), rows(n, seed=random.randrange(10_000))
         got = answer_all(spy, data)
         if len(spy.sizes) > 1:

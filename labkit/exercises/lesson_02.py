@@ -8,6 +8,7 @@ from .engine import NotYet, Spy, agree, exercise
 
 LAYERS = "Per call, per layer or per row?"
 COST = "What does one call cost?"
+GRAPH = "Is it the Python loop?"
 
 
 def _requests(n: int) -> tuple[Any, Any, list]:
@@ -48,7 +49,7 @@ def _score(score: Any) -> str:
     "answer one row with few Python calls",
     look=COST,
     hints=(
-        "Which of the four ways runs the least Python for one row? You counted them.",
+        "Which of the four ways runs the least Python for one row? You counted them in 'Is it the Python loop?'.",
         "`model.predict_on_batch(row)` and `tf.function(model)` both replay a graph. Make the tf.function once, not in "
         "the function that is called again and again.",
         "fast = tf.function(model); return lambda row: fast(row)",
@@ -70,7 +71,7 @@ def _answer(make_answer: Any) -> str:
         answer(data[20:21])
     if n.traces:
         raise NotYet(
-            f"{n.traces} new traces for one more row", "none: trace once, outside", "A first look at tf.function"
+            f"new traces for one more row: {n.traces}", "none: replay a graph that was traced once, outside", GRAPH
         )
     if n.python_calls > 0.7 * eager.python_calls:
         seen = f"{n.python_calls:,} Python calls for one row, against {eager.python_calls:,} of model(row)"
@@ -140,6 +141,8 @@ def _stream(batched: Any) -> str:
         for answer in answers:
             got.append(answer)
             ahead = max(ahead, len(taken) - len(got) + 1)
+        if got and getattr(got[0], "shape", (1,))[:1] != (1,):
+            raise NotYet(f"answers of shape {tuple(got[0].shape)}", "one answer per row: `yield from` a batch", LAYERS)
         if len(got) != n:
             raise NotYet(f"{len(got)} answers for {n} rows", f"{n}: is the last, partial batch forgotten?", LAYERS)
         if n:

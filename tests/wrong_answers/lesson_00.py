@@ -13,6 +13,10 @@ def first_row_only(model, rows):
     return model(rows[:1])
 
 
+def a_hundred(model, rows):
+    return model(rows[:100])
+
+
 def no_return(model, rows):
     model(rows)
 
@@ -20,6 +24,7 @@ def no_return(model, rows):
 WRONG = [
     ("00.1", "loops", loops, "calls of the model for"),
     ("00.1", "first row only", first_row_only, "instead of"),
+    ("00.1", "always a hundred", a_hundred, "instead of"),
     ("00.1", "no return", no_return, "is a `return` missing?"),
     ("00.2", "the whole interval", Interval(80.0, 70.0, 90.0), "add `.value`"),
     ("00.2", "upside down", 0.0125, "not the other way round"),

@@ -54,6 +54,12 @@ def reads_it_all(model, stream):
         yield from model(data[i : i + 32])
 
 
+def whole_batches(model, stream):
+    data = np.stack(list(stream))
+    for i in range(0, len(data), 32):
+        yield model(data[i : i + 32])
+
+
 def one_call_per_row(model, stream):
     for row in stream:
         yield model(row[None])[0]
@@ -64,14 +70,15 @@ WRONG = [
     ("02.1", "all at once", all_at_once, "at most 64 rows in one call"),
     ("02.1", "drops the rest", drops_the_rest, "instead of"),
     ("02.1", "no return", no_return, "is a `return` missing?"),
-    ("02.1", "forgets to stack", forgets_to_stack, "your answer raised"),
+    ("02.1", "forgets to stack", forgets_to_stack, "np.stack makes one"),
     ("02.2", "eager", eager, "fewer than 70 %"),
-    ("02.2", "a new function per row", a_new_function_per_row, "trace once, outside"),
+    ("02.2", "a new function per row", a_new_function_per_row, "traced once, outside"),
     ("02.2", "returns nothing", result_not_function, "make_answer returned nothing"),
     ("02.3", "the whole call", 1713, "a call costs something by itself"),
     ("02.3", "guessed", 3, "what a count of two depths gives"),
     ("02.3", "text", "many", "a number"),
     ("02.4", "forgets the last", forgets_the_last, "is the last, partial batch forgotten?"),
     ("02.4", "reads it all", reads_it_all, "the first of them was answered"),
+    ("02.4", "whole batches", whole_batches, "`yield from` a batch"),
     ("02.4", "one call per row", one_call_per_row, "model calls for"),
 ]
