@@ -169,7 +169,8 @@ def _watch_tensorflow(n: Count, stack: ExitStack) -> None:
     stack.callback(transform.CONCRETE_FUNCTION_CALLBACKS.remove, traced)
     stack.enter_context(patch.object(polymorphic_function.Function, "__call__", call))
     stack.enter_context(patch.object(ops.Graph, "_create_op_internal", create))
-    _tally(n, "session_runs", session.BaseSession, "run", stack)
+    # Where `run` ends, and every kind of function that `make_callable` returns but the last.
+    _tally(n, "session_runs", session.BaseSession, "_call_tf_sessionrun", stack)
     _tally(n, "session_runs", session.BaseSession._Callable, "__call__", stack)
 
 

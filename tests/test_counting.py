@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from keras.src.legacy.saving import legacy_h5_format
 from keras.src.saving import saving_lib
+from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.client import session
 from tensorflow.python.eager.polymorphic_function import polymorphic_function, transform
 from tensorflow.python.framework import ops
@@ -27,7 +28,7 @@ def patched_places():
         "callbacks": list(transform.CONCRETE_FUNCTION_CALLBACKS),
         "tf.function": polymorphic_function.Function.__call__,
         "op": ops.Graph._create_op_internal,
-        "run": session.BaseSession.run,
+        "run": session.BaseSession._call_tf_sessionrun,
         "callable": session.BaseSession._Callable.__call__,
         "keras": saving_lib.load_model,
         "h5": legacy_h5_format.load_model_from_hdf5,
@@ -224,6 +225,29 @@ def test_session_runs_are_counted_through_run_and_make_callable():
         assert n.session_runs == 4
         assert n.graph_ops == 0
     assert counted(lambda: tf.identity(1.0)).session_runs == 0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda s, x, y: s.make_callable(y),
+        lambda s, x, y: s.make_callable([y, x]),
+        lambda s, x, y: s.make_callable(y.op),
+        lambda s, x, y: s.make_callable(y, accept_options=True),
+        lambda s, x, y: s.make_callable(y, feed_list=[]),
+        lambda s, x, y: s._make_callable_from_options(config_pb2.CallableOptions(fetch=[y.name])),
+        lambda s, x, y: lambda: s.run(y),
+        lambda s, x, y: lambda: s.run({"x": x, "y": [y]}),
+    ],
+)
+def test_each_run_is_one_run_however_it_is_made(make):
+    with tf.Graph().as_default(), v1.Session() as s:
+        x = tf.constant(1.0)
+        call = make(s, x, x * 2)
+        with lab.count() as n:
+            call()
+            call()
+    assert n.session_runs == 2
 
 
 def test_a_graph_that_grows_in_a_loop_shows_in_the_operations():

@@ -73,6 +73,12 @@ def test_strict_mode_raises_for_anything_but_passed(answer, monkeypatch):
     assert lab.check("99.1", lambda x: 2 * x).state == "passed"
 
 
+@pytest.mark.parametrize("value", ["", "0"])
+def test_only_a_one_is_strict(monkeypatch, value):
+    monkeypatch.setenv("LABKIT_STRICT", value)
+    assert lab.check("99.1", lambda x: x).state == "not yet"
+
+
 def test_hints_come_in_three_steps():
     texts = [repr(lab.hint("99.1", step)) for step in (1, 2, 3)]
     assert [text.split(": ")[0] for text in texts] == ["Hint 1 of 3", "Hint 2 of 3", "Hint 3 of 3"]

@@ -66,6 +66,7 @@ COST = {
     "dearer once": (lambda n: 1e-3 if n < 35 else 3e-3, "plateau"),
     "linear": (lambda n: 1e-3 + n * 1e-4, "leak"),
     "spikes": (lambda n: 1e-3 * (50 if n % 4 == 0 else 1), "flat"),
+    "spikes at the end": (lambda n: 1e-3 * (50 if n % 10 == 0 and n > 60 else 1), "flat"),
 }
 
 

@@ -230,11 +230,16 @@ def test_ctrl_c_in_the_rounds_returns_what_there_is_and_says_so(clock):
     assert gc.isenabled()
 
 
-def test_ctrl_c_before_the_first_round_is_not_swallowed(clock):
-    for after in (1, 2):
-        with pytest.raises(KeyboardInterrupt):
-            lab.compare(a=clock.candidate(1e-3), b=interrupting(clock, after))
+def test_ctrl_c_before_the_end_of_the_first_round_is_not_swallowed(clock):
+    kept = []
+    for after in range(1, 31):
+        try:
+            kept.append(lab.compare(a=clock.candidate(1e-3), b=interrupting(clock, after), seed=9))
+        except KeyboardInterrupt:
+            assert not kept  # once there is a round, there is a result
         assert gc.isenabled()
+    assert 0 < len(kept) < 30
+    assert all(len(result.samples["b"]) == i for i, result in enumerate(kept, start=1))
 
 
 def test_ctrl_c_in_timeit_is_marked(clock):
@@ -379,8 +384,8 @@ def test_one_number_of_calls_for_all_just_long_enough_for_the_fastest(clock, fas
 def test_an_interruption_while_calibrating_does_not_shrink_the_samples(monkeypatch):
     disturbed = []
 
-    def slowdown(now):  # the first samples after the warm-up meet another program
-        if rounds.WARM_UP < now < rounds.WARM_UP + 5e-3 and len(disturbed) < 1:
+    def slowdown(now):  # the first long sample after the warm-up meets another program
+        if now > rounds.WARM_UP + 1e-5 and not disturbed:
             disturbed.append(now)
             return 1000.0
         return 1.0
@@ -491,6 +496,18 @@ def test_measuring_goes_on_to_the_budget_while_undecided(clock):
     result = lab.compare(a=noisy(clock, 1e-3, rng), b=noisy(clock, 1.05e-3, rng), budget=0.8, number=1, seed=6)
     assert result.verdict == {"b": "unclear"}
     assert 0.8 <= result.seconds < 0.82
+
+
+def test_a_narrow_interval_alone_does_not_end_it_while_the_verdict_is_open(clock):
+    rng = random.Random(4)
+
+    def at_the_edge():
+        clock.work(1.05e-3 * rng.lognormvariate(0, 0.01))
+
+    result = lab.compare(a=clock.candidate(1e-3), b=at_the_edge, budget=0.7, number=1, seed=8)
+    assert result.ratio["b"].high / result.ratio["b"].low < 1.02
+    assert result.verdict == {"b": "unclear"}
+    assert result.seconds >= 0.7
 
 
 def test_a_safe_verdict_alone_does_not_end_it_while_the_figure_is_loose(clock):
