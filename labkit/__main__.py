@@ -109,6 +109,8 @@ def _command(workspace: Path, lesson: str, options: argparse.Namespace) -> list[
 
 def _run(command: list[str]) -> int:
     if os.name == "posix":
+        # A shell starts what runs in its background with Ctrl-C switched off, and JupyterLab would inherit that.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execv(command[0], command)  # JupyterLab takes the place of this process, and with it Ctrl-C and its end
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches JupyterLab as well, which stops and is waited for
     return subprocess.call(command)
