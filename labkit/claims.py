@@ -193,7 +193,7 @@ class Guess:
         from math import log10
 
         self._slider = self._slider or widgets.FloatLogSlider(
-            self.default, base=10, min=log10(self.low), max=log10(self.high), step=0.02, readout_format=".3g",
+            self.default, base=10, min=log10(self.low), max=log10(self.high), step=0.05, readout_format=".3g",
             description="your guess", layout=widgets.Layout(width="28em"),
         )  # fmt: skip
         box = widgets.VBox([widgets.HTML(f"<b>{self.question}</b>"), self._slider])

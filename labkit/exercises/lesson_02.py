@@ -103,6 +103,9 @@ def _layer(per_layer: Any) -> str:
             model(row)
         calls.append(n.python_calls)
     true = (calls[1] - calls[0]) / 10
+    layers = round(per_layer / true)
+    if layers > 1 and abs(per_layer / true - layers) < 0.02:
+        raise NotYet(f"{per_layer:g}, which is what {layers} layers cost", f"one layer: divide by {layers}", LAYERS)
     if per_layer >= 0.9 * calls[0] / 10 and per_layer > 1.15 * true:
         raise NotYet(
             f"{per_layer:g}", "the difference that one more layer makes: a call costs something by itself", LAYERS
