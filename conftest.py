@@ -44,7 +44,12 @@ def _execute_cell_input(self, cell_input, allow_stdin=None):
 def _start_like_lab(*args, **kwargs):
     # One home for each kernel: what one lesson records must not show in the progress table of the next.
     kwargs.setdefault("env", kernel_environment(tempfile.mkdtemp(dir=_homes.name)))
-    return _start_new_kernel(*args, **kwargs)
+    try:
+        return _start_new_kernel(*args, **{**kwargs, "startup_timeout": 60})
+    except RuntimeError:
+        # The ports are chosen before the kernel binds them. Another process may take one in between, and this kernel
+        # never answers: seen once in some twenty runs beside another JupyterLab. A new kernel gets new ports.
+        return _start_new_kernel(*args, **kwargs)
 
 
 nbval.kernel.RunningKernel.execute_cell_input = _execute_cell_input

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import nbformat
+import nbval.kernel
 import pytest
 from kernels import client, kernel_environment
 from nbformat.v4 import new_code_cell, new_notebook
@@ -213,3 +214,17 @@ def test_another_nbval_is_refused(tmp_path):
     )
     assert done.returncode != 0
     assert "needs nbval 0.11.0 and found 9.9" in done.stdout + done.stderr
+
+
+def test_a_kernel_that_never_answers_is_started_once_more(monkeypatch):
+    patched, waited = nbval.kernel.start_new_kernel, []
+
+    def start(*args, startup_timeout, **kwargs):
+        waited.append(startup_timeout)
+        if len(waited) == 1:
+            raise RuntimeError("Kernel didn't respond in 60 seconds")
+        return "manager", "client"
+
+    monkeypatch.setitem(patched.__globals__, "_start_new_kernel", start)
+    assert patched(startup_timeout=180) == ("manager", "client")
+    assert waited == [60, 180]
