@@ -164,9 +164,10 @@ class Guess:
         Whether somebody set it; pictures say so.
     """
 
-    def __init__(self, question: str, low: float, high: float, value: float | None):
-        self.question, self.low, self.high = question, low, high
-        self.default = value if value is not None else float(digits((low * high) ** 0.5).replace(",", ""))
+    def __init__(self, question: str, low: float, high: float, value: float | None, whole: bool = False):
+        self.question, self.low, self.high, self.whole = question, low, high, whole
+        middle = (low + high) // 2 if whole else float(digits((low * high) ** 0.5).replace(",", ""))
+        self.default = middle if value is None else value
         self._slider = None
 
     @property
@@ -180,7 +181,8 @@ class Guess:
         return self.value != self.default
 
     def __repr__(self) -> str:
-        return f"{self.question} (from {digits(self.low)} to {digits(self.high)}; as it stands: {digits(self.default)})"
+        low, high, now = ((str if self.whole else digits)(x) for x in (self.low, self.high, self.default))
+        return f"{self.question} (from {low} to {high}; as it stands: {now})"
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -192,10 +194,13 @@ class Guess:
             return
         from math import log10
 
-        self._slider = self._slider or widgets.FloatLogSlider(
-            self.default, base=10, min=log10(self.low), max=log10(self.high), step=0.05, readout_format=".3g",
-            description="your guess", layout=widgets.Layout(width="28em"),
-        )  # fmt: skip
+        look = {"description": "your guess", "layout": widgets.Layout(width="28em")}
+        if self.whole:
+            self._slider = self._slider or widgets.IntSlider(self.default, self.low, self.high, **look)
+        else:
+            self._slider = self._slider or widgets.FloatLogSlider(
+                self.default, min=log10(self.low), max=log10(self.high), step=0.05, readout_format=".3g", **look
+            )
         box = widgets.VBox([widgets.HTML(f"<b>{self.question}</b>"), self._slider])
         data = {
             "application/vnd.jupyter.widget-view+json": {
@@ -207,8 +212,8 @@ class Guess:
         display({**data, "text/plain": repr(self)}, raw=True)
 
 
-def guess(question: str, *, low: float, high: float, value: float | None = None) -> Guess:
-    """Ask for a number before it is measured: on a log slider where there is one, with a default everywhere.
+def guess(question: str, *, low: float, high: float, value: float | None = None, whole: bool = False) -> Guess:
+    """Ask for a number before it is measured: on a slider where there is one, with a default everywhere.
 
     Parameters
     ----------
@@ -217,7 +222,10 @@ def guess(question: str, *, low: float, high: float, value: float | None = None)
     low, high : float
         The ends of the slider, above 0.
     value : float, optional
-        Where it starts; the geometric middle unless given.
+        Where it starts; the middle unless given.
+    whole : bool
+        The answer is a whole number: an even scale with steps of one. Otherwise the scale is logarithmic, as
+        suits *how many times*.
 
     Returns
     -------
@@ -227,7 +235,7 @@ def guess(question: str, *, low: float, high: float, value: float | None = None)
     Raises
     ------
     ValueError
-        Ends that are not ``0 < low < high``, or a start outside them.
+        Ends that are not ``0 < low < high``, a start outside them, or one of them broken where `whole` is asked.
 
     Examples
     --------
@@ -238,4 +246,6 @@ def guess(question: str, *, low: float, high: float, value: float | None = None)
         raise ValueError(f"guess needs 0 < low < high, got low={low}, high={high}")
     if value is not None and not low <= value <= high:
         raise ValueError(f"the guess starts at {value}, outside {low} to {high}")
-    return Guess(question, low, high, value)
+    if whole and any(x != int(x) for x in (low, high, value or 0)):
+        raise ValueError(f"whole=True needs whole numbers, got low={low}, high={high}, value={value}")
+    return Guess(question, low, high, value, whole)

@@ -37,7 +37,7 @@ class Growth(Result):
     def verdict(self) -> str:
         """``flat``, ``plateau`` (it grew, then stopped) or ``leak`` (it still grows at the end)."""
         v, half = self.values, len(self.values) // 2
-        if self.what == "cost":  # a cost is a level: is the end dearer than the beginning?
+        if self.what == "cost":  # a cost is a level: does the end cost more than the beginning?
             start, middle, end = (statistics.median(part) for part in (v[:3], v[half - 1 : half + 2], v[-3:]))
             if end < 1.5 * start:
                 return "flat"

@@ -110,11 +110,12 @@ def canvas(rows: float = 4.0, width: float = 7.6) -> tuple[Any, Any]:
 
 
 def plain_log(axis: Any, suffix: str = "") -> None:
-    """Label a log axis 0.1, 1, 10, 100 in place of powers of ten."""
+    """Label a log axis 0.1, 1, 10, 100 instead of powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 120 else (1.0,), numticks=12))
+    subs = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if high / low < 12 else (1.0, 2.0, 5.0) if high / low < 120 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}{suffix}"))
     axis.set_minor_formatter(NullFormatter())
 

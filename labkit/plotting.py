@@ -5,7 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .picture import COLOURS, MARKERS, Picture, canvas, drawn, look, mark_guess, plain_log
+from .plotting_counts import growth, shares, strip
 from .text import MARK, digits, duration, figure, time_unit, whole
+
+# A name behind the last point of its line, clear of the marker.
+AFTER = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
 
 
 def draw(result: Any, kind: str | None = None, **options: Any) -> Picture:
@@ -65,7 +69,8 @@ def ratio(result: Any, guess: Any = None, of: str | None = None) -> Picture:
             low, high = (max(r.low, r.value / 100), min(r.high, r.value * 100))
             ax.plot([low, high], [y, y], color=colour, linewidth=4, solid_capstyle="butt")
             ax.plot(r.value, y, marker=MARKERS[names.index(name) % 7], markersize=9, color=colour)
-            label, x = f"{name}: {figure(r.value, '×')} the time, {words[name]}", r.value
+            fast = f" ({figure(1 / r.value)} times as fast)" if r.value < 0.5 else ""
+            label, x = f"{name}: {figure(r.value, '×')} the time{fast}, {words[name]}", r.value
         ax.annotate(label, (x, y), (0, 11), textcoords="offset points", ha="center", annotation_clip=False,
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
     of = of or [n for n in names if n in ratios][-1]
@@ -73,7 +78,13 @@ def ratio(result: Any, guess: Any = None, of: str | None = None) -> Picture:
     edges = [x for r in ratios.values() for x in (r.value, 1.0)] + ([said] if said else [])
     ax.set_xscale("log")
     pad = 1.6 * max(1.3, (max(edges) / min(edges)) ** 0.3)
-    ax.set_xlim(min(edges) / pad, max(edges) * pad)
+    left, right = min(edges) / pad, max(edges) * pad
+    ax.set_xlim(left, right)
+    for y, name in enumerate(reversed(names)):  # an interval wider than the picture gets an arrow head
+        low, high = ratios[name][1:] if name in ratios else (1, 1)
+        heads = [(left, "<")] * (low < left) + [(right, ">")] * (high > right)
+        for x, head in heads:
+            ax.plot(x, y, marker=head, markersize=9, color=COLOURS[names.index(name) % 6], clip_on=False)
     ax.set_ylim(-0.9 if said else -0.5, len(names) - 0.2)
     plain_log(ax.xaxis, "×")
     ax.set_yticks([])
@@ -82,6 +93,8 @@ def ratio(result: Any, guess: Any = None, of: str | None = None) -> Picture:
     # Figures alone, no verdicts: where two are nearly equal, the word may change from run to run.
     taken = [f"{n} takes {figure(r.value, '×', r[1:])} the time of {result.baseline}" for n, r in ratios.items()]
     tail = f" The guess was {digits(max(said, 1 / said))}×." if said else ""
+    if said and ratios[of].value < 0.9:  # the guess was made the other way round
+        tail = f" So {result.baseline} takes {figure(1 / ratios[of].value, '×')} the time of {of}.{tail}"
     return Picture(fig, f"{'; '.join(taken)}.{tail}")
 
 
@@ -123,7 +136,7 @@ def rounds(result: Any) -> Picture:
         values = [t / b for t, b in zip(result.samples[name], base, strict=True)]
         ax.plot(values, **look(i) | {"linestyle": "none"}, markersize=4, alpha=0.6)
         ax.axhline(r.value, **look(i) | {"marker": ""})
-        ax.annotate(f" {name}", (len(values) - 1, r.value), va="center", annotation_clip=False)
+        ax.annotate(name, (len(values) - 1, r.value), **AFTER)
         parts.append(f"{name} stays around {figure(r.value, '×')} the time of {result.baseline}")
     ax.axhline(1, color="black", linewidth=1)
     ax.set_yscale("log")
@@ -157,13 +170,17 @@ def scaling(result: Any, per: str | None = None, xlabel: str | None = None) -> P
         down = [(m.value - max(m.low, 0)) / d / size for m, d in zip(ms, divide, strict=True)]
         up = [(min(m.high, 3 * m.value) - m.value) / d / size for m, d in zip(ms, divide, strict=True)]
         ax.errorbar(sizes, y, yerr=[down, up], **look(i), capsize=3)
-        ax.annotate(f" {name}", (sizes[-1], y[-1]), color=COLOURS[i % 7], va="center", annotation_clip=False)
+        ax.annotate(name, (sizes[-1], y[-1]), color=COLOURS[i % 7], **AFTER)
         first, last = (duration(ms[end].value / divide[end]) for end in (0, -1))
         parts.append(f"{name} goes from {first} at {sizes[0]} to {last} at {sizes[-1]}")
     ax.set_xscale("log", base=2 if len(sizes) > 1 and sizes[1] / max(sizes[0], 1e-9) <= 4 else 10)
     ax.set_yscale("log")
     ax.set_xticks(sizes, [f"{s:,}" for s in sizes])
     ax.minorticks_off()
+    low, high = ax.get_ylim()
+    if high < 10 * low:  # at least one decade, so that a nearly flat line looks flat
+        middle = math.sqrt(low * high)
+        ax.set_ylim(middle / math.sqrt(10), middle * math.sqrt(10))
     plain_log(ax.yaxis)
     ax.set_xlabel(xlabel or result.label)
     ax.set_ylabel(f"time per {per or 'call'} in {unit}")
@@ -173,7 +190,7 @@ def scaling(result: Any, per: str | None = None, xlabel: str | None = None) -> P
 
 @drawn
 def break_even(result: Any, calls: int | None = None) -> Picture:
-    """Answer from which call on a dear first call pays: the total time against the number of calls.
+    """Answer from which call on an expensive first call pays: the total time against the number of calls.
 
     Parameters
     ----------
@@ -184,7 +201,10 @@ def break_even(result: Any, calls: int | None = None) -> Picture:
     """
     names = list(result.samples)
     first = {n: result.first_call[n] for n in names}
-    each = {n: result.median[n].value for n in names}
+    # By the ratio within rounds: on a busy machine two medians, each taken alone, may change places.
+    each = {
+        n: result.median[result.baseline].value * (result.ratio[n].value if n in result.ratio else 1) for n in names
+    }
     base, other = result.baseline, next(n for n in names if n != result.baseline)
     gain = each[base] - each[other]
     even = math.ceil(max(1, 1 + (first[other] - first[base]) / gain)) if gain > 0 else None
@@ -194,7 +214,7 @@ def break_even(result: Any, calls: int | None = None) -> Picture:
     for i, n in enumerate(names):
         totals = [first[n] / size, (first[n] + each[n] * (end - 1)) / size]
         ax.plot([1, end], totals, **look(i))
-        ax.annotate(f" {n}", (end, totals[1]), color=COLOURS[i % 7], va="center", annotation_clip=False)
+        ax.annotate(n, (end, totals[1]), color=COLOURS[i % 7], **AFTER)
     text = f"Total time over {whole(end, 'calls')}: {other} never overtakes {base}."
     if even:
         paid = f"after {whole(even, 'calls')}"
@@ -228,66 +248,6 @@ def timeline(spans: Mapping[str, Sequence[tuple[float, float]]], text: str) -> P
     ax.set_yticks(range(len(spans)), list(reversed(spans)))
     ax.set_xlabel(f"time in {unit}")
     return Picture(fig, text)
-
-
-@drawn
-def strip(result: Any) -> Picture:
-    """Answer what each call did: one mark per call of a tf.function, traced, replayed or retraced and why."""
-    fig, ax = canvas(2.2)
-    seen: set[str] = set()
-    words = []
-    for x, call in enumerate(result.calls, start=1):
-        word = "replayed" if not call.traces else "retraced" if call.name in seen else "traced"
-        seen.add(call.name)
-        words.append(word)
-        i = ("replayed", "traced", "retraced").index(word)
-        ax.plot(x, 0, marker="osX"[i], markersize=12, color=(COLOURS[2], COLOURS[0], COLOURS[1])[i])
-        if call.why:
-            ax.annotate(call.why, (x, 0.12), rotation=35, fontsize=10)
-    for i, word in enumerate(("replayed", "traced", "retraced")):
-        ax.plot([], [], marker="osX"[i], color=(COLOURS[2], COLOURS[0], COLOURS[1])[i], linestyle="none", label=word)
-    ax.legend(loc="lower center", ncols=3, frameon=False)
-    ax.set_ylim(-0.8, 1.4)
-    ax.set_xlim(0, max(len(words), 6) + 1.5)
-    ax.set_yticks([])
-    ax.spines["left"].set_visible(False)
-    ax.set_xlabel("call")
-    tally = ", ".join(f"{words.count(w)} {w}" for w in ("traced", "retraced", "replayed") if w in words)
-    return Picture(fig, f"{len(words)} calls: {tally or 'none of a tf.function'}.")
-
-
-@drawn
-def growth(result: Any) -> Picture:
-    """Answer whether it keeps growing: the value after each block of calls."""
-    fig, ax = canvas(3.2)
-    scale, unit = {"memory": (2**20, "MiB"), "ops": (1, "operations"), "cost": (1e-3, "ms per call")}[result.what]
-    x = [result.calls * (i + 1) for i in range(len(result.values))]
-    ax.plot(x, [v / scale for v in result.values], marker="o", color=COLOURS[0])
-    if result.resolution:
-        ax.axhspan(0, result.resolution / scale, color="#dddddd")
-        ax.annotate("grey: too small to tell", (x[0], result.resolution / scale), va="bottom")
-        top = max(2 * result.resolution, 1.1 * max(result.values))
-        ax.set_ylim(bottom=min(0, *result.values) / scale, top=top / scale)
-    ax.set_xlabel("calls")
-    ax.set_ylabel(f"{'growth' if result.what == 'memory' else result.what} in {unit}")
-    end = "is still growing at the end" if result.verdict == "leak" else "does not keep growing"
-    return Picture(fig, f"Over {x[-1]:,} calls the {result.what} {end}.")
-
-
-@drawn
-def shares(result: Any) -> Picture:
-    """Answer where the time goes: the share of each owner as a bar from zero."""
-    fig, ax = canvas(1.1 + 0.45 * len(result.shares))
-    for y, (owner, share) in enumerate(reversed(result.shares.items())):
-        colour = COLOURS[1] if "operations" in owner else COLOURS[0] if "(Python)" in owner else "#999999"
-        ax.barh(y, 100 * share, color=colour, hatch="//" if "operations" in owner else "")
-        ax.annotate(f" {MARK}{digits(100 * share)} %", (100 * share, y), va="center")
-    ax.set_yticks(range(len(result.shares)), list(reversed(result.shares)))
-    ax.set_xlim(0, 112 * max(result.shares.values()))
-    ax.set_xlabel("share of the time of one call, in %")
-    python = figure(100 * sum(share for owner, share in result.shares.items() if "Python" in owner), "%")
-    operations = figure(100 * result.shares["TensorFlow (compiled operations)"], "%")
-    return Picture(fig, f"Python code takes {python} of a call, TensorFlow's operations {operations}.")
 
 
 _KINDS: dict[str, dict[str, Callable[..., Picture]]] = {

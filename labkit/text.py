@@ -7,6 +7,7 @@ another machine, and the tests can set aside exactly that (`tests/nbval_sanitize
 import html
 import math
 import os
+import re
 from collections.abc import Iterable, Sequence
 
 MARK = "≈"
@@ -231,3 +232,33 @@ def progress_bar(items, label: str, show: bool, seconds: float | None = None):
     off = not show or os.environ.get("LABKIT_PROGRESS") == "0"
     layout = "{desc}: {percentage:3.0f}% |{bar}| {n:.1f}/{total:.1f} s" if seconds else None
     return tqdm(items, desc=label, total=seconds, leave=False, disable=off, bar_format=layout)
+
+
+def one_line(error: BaseException, most: int = 200) -> str:
+    """Return an error as one line: its kind and what it says, without the way there.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised. Where TensorFlow puts the user's code before the message, only the message is kept.
+    most : int
+        Characters of the message.
+
+    Returns
+    -------
+    str
+        Such as ``ValueError: no such file``.
+
+    Examples
+    --------
+    >>> one_line(TypeError("in user code:\\n\\n    File 'x', line 3, in f  *\\n        a + b\\n\\n    TypeError: no sum"))
+    'TypeError: no sum'
+    """
+    text = str(error)
+    if "in user code:" in text and (
+        kept := re.findall(r"^ +\w+(?:Error|Exception): (.*)", text, re.MULTILINE | re.DOTALL)
+    ):
+        text = kept[-1]
+    elif kept := re.search(r"^(.*)\n\s+\[\[\{\{node", text, re.MULTILINE):  # an error while a graph runs
+        text = kept[1]
+    return f"{type(error).__name__}: {' '.join(text.split())[:most]}"

@@ -198,6 +198,14 @@ def has_no_errors_in_its_outputs(lesson):
 
 
 @rule
+def has_decided_its_claims(lesson):
+    """A stored *undecided* comes from too few rounds: the next run decides, and differs."""
+    for cell in lesson.code:
+        if "undecided here" in json.dumps(cell.outputs):
+            yield f"{cell}: a claim is undecided in the stored output: give its measurement more rounds, or a far bound"
+
+
+@rule
 def has_a_text_for_each_picture(lesson):
     for cell in lesson.code:
         for output in cell.outputs:

@@ -141,6 +141,15 @@ def test_a_guess_starts_within_its_range(value):
         lab.guess("How many?", low=1, high=10, value=value)
 
 
+def test_a_guess_of_a_whole_number_has_an_even_scale():
+    guess = lab.guess("In how many of 20?", low=1, high=20, whole=True)
+    assert (guess.value, guess.moved) == (10, False)
+    guess._ipython_display_()
+    assert (guess._slider.step, type(guess._slider.value)) == (1, int)
+    with pytest.raises(ValueError, match="whole=True needs whole numbers"):
+        lab.guess("How many?", low=0.5, high=20, whole=True)
+
+
 def test_showing_the_slider_does_not_move_the_guess():
     guess = lab.guess("How many?", low=1, high=1000)
     guess._ipython_display_()

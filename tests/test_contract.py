@@ -167,6 +167,7 @@ BREACHES = [
         show({"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": []}),
         "ValueError",
     ),
+    ("has_decided_its_claims", show(result("? S0-4 undecided here: it costs")), "more rounds"),
     ("has_a_text_for_each_picture", show(picture(alt="")), "without alt"),
     ("has_a_text_for_each_picture", show(picture(plain=" ")), "says nothing"),
     ("has_a_text_for_each_picture", show(picture(plain="<Figure size 640x480>")), "says nothing"),

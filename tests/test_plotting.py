@@ -6,7 +6,7 @@ import itertools
 import matplotlib as mpl
 import numpy as np
 import pytest
-from fakes import Comparison, comparison, every_result, sanitize
+from fakes import Comparison, Sweep, comparison, every_result, sanitize
 from matplotlib.collections import PathCollection
 from matplotlib.text import Text
 from PIL import Image
@@ -227,6 +227,38 @@ def test_a_function_seen_before_is_retraced_and_another_one_traced():
     calls = [Call("f", 1, "int32[]"), Call("g", 1, "int32[]"), Call("f"), Call("g", 2, "float32[]")]
     assert plotting.strip(Count(calls=calls)).text == "4 calls: 2 traced, 1 retraced, 1 replayed."
     assert plotting.strip(Count()).text == "0 calls: none of a tf.function."
+
+
+def test_the_legend_of_a_strip_names_only_what_is_there():
+    calls = [Call("f", 1, "float32[2]"), Call("f")]
+    legend = plotting.strip(Count(calls=calls)).figure.axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["replayed", "traced"]
+
+
+def test_a_long_reason_gets_a_taller_strip():
+    heights = [
+        plotting.strip(Count(calls=[Call("f", 1, why)])).figure.get_figheight()
+        for why in ("float32[2]", "int32[] " * 9)
+    ]
+    assert heights[1] > heights[0] + 1
+
+
+def test_a_nearly_flat_sweep_is_drawn_flat():
+    flat = Sweep({n: comparison({"eager": 1e-4 * (1 + n / 100)}, n=20) for n in (1, 2, 3)}, "units")
+    low, high = flat.plot().figure.axes[0].get_ylim()
+    assert high / low >= 9.9
+
+
+def test_an_interval_wider_than_the_picture_gets_an_arrow_head():
+    rounds = [1e-2, 1e-6, 1e-4] * 11
+    wide = Comparison({"a": [1e-4] * 33, "b": rounds}, "a")
+    markers = [line.get_marker() for line in wide.plot().figure.axes[0].lines]
+    assert {"<", ">"} <= set(markers)
+
+
+def test_a_ratio_far_below_one_is_also_told_the_other_way_round():
+    fast = comparison({"slow": 1e-3, "fast": 1e-5}, n=40).plot()
+    assert any("times as fast" in text.get_text() for text in shown_texts(fast.figure))
 
 
 def test_log_axes_show_plain_numbers():

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..agreement import first_difference
-from ..text import Table
+from ..text import Table, one_line
 
 PASSED, NOT_YET, OPEN = "passed", "not yet", "not attempted"
 _SIGNS = {PASSED: "✓", NOT_YET: "✗", OPEN: "○"}
@@ -32,7 +32,8 @@ class NotYet(Exception):
     """
 
     def __init__(self, seen: str, wanted: str, look: str = ""):
-        super().__init__(f"{seen}; wanted: {wanted}" + (f". Look at: {look}" if look else ""))
+        stop = "" if wanted.endswith((".", "?")) else "."
+        super().__init__(f"{seen}; wanted: {wanted}" + (f"{stop} Look at: {look}" if look else ""))
 
 
 @dataclass
@@ -126,8 +127,7 @@ def check(id: str, answer: Any) -> Outcome:
         except NotYet as error:
             outcome = Outcome(id, NOT_YET, str(error))
         except Exception as error:
-            text = f"your answer raised {type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            outcome = Outcome(id, NOT_YET, f"{text}. Look at: {task.look}")
+            outcome = Outcome(id, NOT_YET, f"your answer raised {one_line(error)}. Look at: {task.look}")
     _record(id, outcome.state)
     if os.environ.get("LABKIT_STRICT") == "1" and outcome.state != PASSED:
         raise AssertionError(repr(outcome))

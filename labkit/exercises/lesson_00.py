@@ -38,18 +38,35 @@ def _answer_all(answer_all: Any) -> str:
     hints=(
         "In the table, which column says how many times as long the loop took?",
         'It is the column "relative to at_once"; in code, `cost.ratio["one_by_one"]`.',
-        'times = cost.ratio["one_by_one"].value',
+        'return cost.ratio["one_by_one"].value',
     ),
 )
 def _times(times: Any) -> str:
-    if isinstance(times, tuple):
-        raise NotYet("a value with its interval", "the value alone: add `.value`", ROUND)
-    if isinstance(times, bool) or not isinstance(times, (int, float)):
-        raise NotYet(f"a {type(times).__name__}", "a number", ROUND)
-    if 0 < times < 1:
-        raise NotYet(
-            f"{times:.3g}, less than 1", "the loop's time relative to one call, not the other way round", ROUND
-        )
-    if not 2 < times < 100_000:
-        raise NotYet(f"{times:g}", "the figure of the row one_by_one", ROUND)
-    return "the loop took many times as long, for the same answers"
+    for slower in (4, random.randrange(20, 60)):
+        cost = _measured(slower)
+        got = times(cost)
+        true = cost.ratio["one_by_one"]
+        if isinstance(got, tuple):
+            raise NotYet("a value with its interval", "the value alone: add `.value`", ROUND)
+        if isinstance(got, bool) or not isinstance(got, (int, float)):
+            raise NotYet(f"a {type(got).__name__}", "a number", ROUND)
+        if abs(got * true.value - 1) < 0.02:
+            raise NotYet(
+                f"{got:.3g}, less than 1", "the loop's time relative to one call, not the other way round", ROUND
+            )
+        if abs(got - cost.median["one_by_one"].value) < 1e-9:
+            raise NotYet(f"{got:.3g}, the time of the loop in seconds", "its time relative to at_once", ROUND)
+        if abs(got / true.value - 1) > 1e-6:
+            raise NotYet(
+                f"{got:.4g} for another measurement", f"its ratio, {true.value:.4g}: read it from `cost`", ROUND
+            )
+    return "read from whatever was measured"
+
+
+def _measured(slower: float) -> Any:
+    """Return a comparison with known times, so that a number read off one's own table does not pass."""
+    from ..results import Comparison
+
+    noise = [random.uniform(0.9, 1.1) for _ in range(40)]
+    samples = {"at_once": [1e-4 * n for n in noise], "one_by_one": [1e-4 * slower * n for n in noise]}
+    return Comparison(samples, "at_once", first_call=dict.fromkeys(samples, 1e-3), seconds=1.0)

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from labkit.stats import Interval
-
 
 def loops(model, rows):
     return np.concatenate([model(rows[i : i + 1]) for i in range(len(rows))])
@@ -26,7 +24,13 @@ WRONG = [
     ("00.1", "first row only", first_row_only, "instead of"),
     ("00.1", "always a hundred", a_hundred, "instead of"),
     ("00.1", "no return", no_return, "is a `return` missing?"),
-    ("00.2", "the whole interval", Interval(80.0, 70.0, 90.0), "add `.value`"),
-    ("00.2", "upside down", 0.0125, "not the other way round"),
-    ("00.2", "the baseline's row", 1, "the figure of the row one_by_one"),
+    ("00.2", "the whole interval", lambda cost: cost.ratio["one_by_one"], "add `.value`"),
+    ("00.2", "upside down", lambda cost: 1 / cost.ratio["one_by_one"].value, "not the other way round"),
+    (
+        "00.2",
+        "the time, not the ratio",
+        lambda cost: cost.median["one_by_one"].value,
+        "the time of the loop in seconds",
+    ),
+    ("00.2", "read off the table", lambda cost: 21.3, "for another measurement"),
 ]

@@ -143,6 +143,35 @@ def starts_at_zero(rows, keep):
 
 SMOOTH = [tf.TensorSpec((None, 3)), tf.TensorSpec(())]
 
+
+def signature_alone(model):
+    return tf.function(model, input_signature=[tf.TensorSpec((64, 10))])
+
+
+def write_not_kept(rows, keep):
+    state, out = rows[0], tf.TensorArray(tf.float32, size=tf.shape(rows)[0])
+    for i in tf.range(tf.shape(rows)[0]):
+        state = keep * state + (1 - keep) * rows[i]
+        out.write(i, state)
+    return out.stack()
+
+
+def size_zero(rows, keep):
+    state, out = rows[0], tf.TensorArray(tf.float32, size=0)
+    for i in tf.range(tf.shape(rows)[0]):
+        state = keep * state + (1 - keep) * rows[i]
+        out = out.write(i, state)
+    return out.stack()
+
+
+def static_shape(rows, keep):
+    state, out = rows[0], tf.TensorArray(tf.float32, size=rows.shape[0])
+    for i in range(rows.shape[0]):
+        state = keep * state + (1 - keep) * rows[i]
+        out = out.write(i, state)
+    return out.stack()
+
+
 WRONG = [
     ("03.1", "retraced per size", retraced_per_size, "4 traces for 4 batch sizes"),
     ("03.1", "reduced", reduced, "only the second one opens the shape"),
@@ -155,6 +184,7 @@ WRONG = [
     ("03.2", "a frozen factor", frozen_factor, "the factor of the first call"),
     ("03.2", "whole numbers", whole_numbers, "the result is wrong"),
     ("03.2", "returns nothing", returns_nothing, "returned no function"),
+    ("03.3", "a signature alone", signature_alone, "pad before you call"),
     ("03.3", "an open size", open_size, "XLA would compile it for each size anew"),
     ("03.3", "padding left", padding_left, "cut off the answers to the padding"),
     ("03.3", "padded to the next power", padded_to_the_next_power, "every batch must have the same shape"),
@@ -162,6 +192,9 @@ WRONG = [
     ("03.3", "padded in front", repeated_in_front, "the result is wrong"),
     ("03.4", "plain Python", plain_python, "no tf.function was called"),
     ("03.4", "unrolled", tf.function(unrolled), "a loop that stays a loop"),
-    ("03.4", "a list in a loop", tf.function(list_in_a_loop, input_signature=SMOOTH), "your answer raised"),
+    ("03.4", "a list in a loop", tf.function(list_in_a_loop, input_signature=SMOOTH), "a Python list cannot carry"),
+    ("03.4", "write without keeping", tf.function(write_not_kept, input_signature=SMOOTH), "nothing but zeros"),
+    ("03.4", "an array of size 0", tf.function(size_zero, input_signature=SMOOTH), "made with size=0"),
+    ("03.4", "the static shape", tf.function(static_shape, input_signature=SMOOTH), "`rows.shape[0]` is None"),
     ("03.4", "starts at zero", tf.function(starts_at_zero, input_signature=SMOOTH), "the result is wrong"),
 ]

@@ -107,6 +107,14 @@ def reads_it_all(source, size):
     return slices(np.array(list(source()), "float32")).batch(size)
 
 
+def collects_it_all(source, size):
+    def batches():
+        rows = np.array(list(source()), "float32")
+        yield from (rows[i : i + size] for i in range(0, len(rows), size))
+
+    return tf.data.Dataset.from_generator(batches, output_signature=BATCH)
+
+
 def loses_the_rest(source, size):
     def whole():
         yield from (batch for batch in _batches(source, size) if len(batch) == size)
@@ -142,5 +150,6 @@ WRONG = [
     ("04.4", "used up", used_up, "batches in the second pass"),
     ("04.4", "not a function", not_a_function, "must be a Python callable"),
     ("04.4", "reads it all", reads_it_all, "before anybody asked"),
+    ("04.4", "collects it all first", collects_it_all, "an endless source was asked for everything"),
     ("04.4", "loses the rest", loses_the_rest, "the result is wrong"),
 ]
