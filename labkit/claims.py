@@ -144,6 +144,7 @@ class expect:
         # AutoGraph puts the place before the message, a file name of this machine; Keras puts all arguments behind it.
         message = re.sub(r"^in user code: .*\b\w*(?:Error|Exception): ", "", message)
         message = message.partition(" Arguments received by")[0]
+        message = re.sub(r"(__inference_\w+?_)\d+\b", r"\1N", message)  # TensorFlow numbers its functions
         match = " ".join(self.match.split())
         if match not in message:
             raise AssertionError(f"expected {wanted} with {self.match!r}, got: {message}") from raised

@@ -235,7 +235,7 @@ def progress_bar(items, label: str, show: bool, seconds: float | None = None):
 
 
 def one_line(error: BaseException, most: int = 200) -> str:
-    """Return an error as one line: its kind and what it says, without the way there.
+    r"""Return an error as one line: its kind and what it says, without the way there.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def one_line(error: BaseException, most: int = 200) -> str:
 
     Examples
     --------
-    >>> one_line(TypeError("in user code:\\n\\n    File 'x', line 3, in f  *\\n        a + b\\n\\n    TypeError: no sum"))
+    >>> one_line(TypeError("in user code:\n\n  File 'x', line 3, in f *\n    a + b\n\n    TypeError: no sum"))
     'TypeError: no sum'
     """
     text = str(error)

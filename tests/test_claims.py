@@ -127,6 +127,12 @@ def test_expect_takes_a_subclass_and_keeps_the_cause_of_a_failure(capsys):
     assert isinstance(caught.value.__cause__, TypeError)
 
 
+def test_expect_leaves_out_the_number_of_a_function(capsys):
+    with lab.expect(ValueError, "signature_N"):
+        raise ValueError("cannot compute __inference_call_signature_2737 as input #0")
+    assert capsys.readouterr().out == "ValueError: cannot compute __inference_call_signature_N as input #0\n"
+
+
 def test_expect_cuts_a_long_message_around_what_it_looks_for(capsys):
     with lab.expect(ValueError, "the\npoint"):
         raise ValueError("a " * 500 + "the point " + "b " * 500)
