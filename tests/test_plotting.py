@@ -224,9 +224,14 @@ def test_a_guess_that_nobody_made_is_not_called_yours():
 
 
 def test_a_function_seen_before_is_retraced_and_another_one_traced():
-    calls = [Call("f", 1, "int32[]"), Call("g", 1, "int32[]"), Call("f"), Call("g", 2, "float32[]")]
+    calls = [Call("f", 1, "int32[]"), Call("g", 1, "int32[]"), Call("f"), Call("g", 1, "float32[]")]
     assert plotting.strip(Count(calls=calls)).text == "4 calls: 2 traced, 1 retraced, 1 replayed."
     assert plotting.strip(Count()).text == "0 calls: none of a tf.function."
+
+
+def test_a_call_that_traces_more_than_once_shows_in_the_sentence():
+    calls = [Call("step", 3, "float32[2]"), Call("step")]
+    assert plotting.strip(Count(calls=calls)).text == "2 calls: 1 traced, 1 replayed. Traces in all: 3."
 
 
 def test_the_legend_of_a_strip_names_only_what_is_there():
