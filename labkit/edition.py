@@ -38,7 +38,7 @@ def make_workspace(source: Path, workspace: Path) -> list[tuple[str, str]]:
     """Write the learner's edition of each lesson, unless the learner has changed the one that is there.
 
     A lesson counts as changed when the text of its cells differs from what was written; outputs and empty cells
-    do not count. Pictures in subfolders of `source` are copied along.
+    do not count. Pages (``.md``) and pictures in subfolders of `source` are copied along.
 
     Parameters
     ----------
@@ -72,11 +72,11 @@ def make_workspace(source: Path, workspace: Path) -> list[tuple[str, str]]:
             what = f"kept with your changes; the course has a newer edition, {again}"
         happened.append((name, what))
     write_atomically(workspace / RECORD, json.dumps(record, indent=1) + "\n")
-    for picture in source.glob("*/**/*"):
-        if picture.suffix.lower() in PICTURES:
-            copy = workspace / picture.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(picture, copy)
+    pictures = [path for path in source.glob("*/**/*") if path.suffix.lower() in PICTURES]
+    for path in [*source.glob("*.md"), *pictures]:
+        copy = workspace / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
     return happened
 
 

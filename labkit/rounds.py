@@ -5,6 +5,7 @@ import functools
 import gc
 import inspect
 import math
+import os
 import random
 import sys
 import time
@@ -35,6 +36,10 @@ class Run:
             raise ValueError(
                 "with setup every sample is one call, because a call may change its input: leave number out"
             )
+        # Two variables for those who run lessons as tests: a part of the budget is enough where no verdict counts,
+        # and where one does, a busy machine gets the rounds that a quiet one would have taken.
+        budget *= float(os.environ.get("LABKIT_BUDGET") or 1)
+        self.wanted = int(os.environ.get("LABKIT_ROUNDS") or 0)
         self.fns, self.budget, self.setup, self.number = fns, budget, setup, number or 1
         self.fixed = number is not None or setup is not None
         self.sync = sync if callable(sync) else _device_sync() if sync == "auto" else None
@@ -114,6 +119,7 @@ class Run:
         names, traces = list(self.fns), {name: _trace_count(fn) for name, fn in self.fns.items()}
         # Fewer rounds than this give no interval at all, however long one takes.
         least = next(n for n in range(1, 99) if sign_ranks(n, bonferroni(confidence, len(names))) >= 0)
+        least = max(least, self.wanted)
         bar = progress_bar(None, "comparing " + ", ".join(names), show, self.budget)
         order, count, check_at, interrupted = [], 0, 32, False
         gc.collect()

@@ -518,6 +518,20 @@ def test_a_safe_verdict_alone_does_not_end_it_while_the_figure_is_loose(clock):
     assert result.seconds >= 20 or r.high / r.low < 1.1
 
 
+def test_the_budget_can_be_scaled_and_rounds_be_asked_for_from_outside(clock, monkeypatch):
+    def rounds_taken():
+        return len(lab.timeit(clock.candidate(0.05), budget=2).samples)
+
+    plain = rounds_taken()
+    monkeypatch.setenv("LABKIT_ROUNDS", str(3 * plain))
+    assert rounds_taken() == 3 * plain
+    monkeypatch.setenv("LABKIT_ROUNDS", str(99 * plain))
+    assert 4 * plain < rounds_taken() < 6 * plain  # five times the budget is the end
+    monkeypatch.delenv("LABKIT_ROUNDS")
+    monkeypatch.setenv("LABKIT_BUDGET", "2")
+    assert 1.5 * plain < rounds_taken() < 2.5 * plain
+
+
 @pytest.mark.parametrize(("confidence", "least"), [(0.9, 5), (0.99, 8), (0.9999, 15)])
 @pytest.mark.parametrize("k", [2, 4])
 def test_slow_candidates_still_get_the_rounds_that_an_interval_needs(clock, confidence, least, k):
