@@ -21,7 +21,15 @@ _ROOMS = {
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
-_OPEN_ROOMS = ("environment", "models", "picture", "plotting")  # rooms that lessons use by name
+_OPEN_ROOMS = (
+    "environment",
+    "ladders",
+    "models",
+    "own_model",
+    "picture",
+    "plotting",
+    "text",
+)  # rooms that lessons use by name
 
 __all__ = sorted(_HOME)
 

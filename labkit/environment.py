@@ -38,7 +38,7 @@ def setup(seed: int = 0) -> Versions:
     TensorFlow writes start-up lines from C++ that no variable silences; they go to the null device during the import.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _quiet_stderr():
+    with quiet_stderr():
         import keras
         import tensorflow as tf
 
@@ -71,7 +71,8 @@ def cores() -> int:
 
 
 @contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
+def quiet_stderr() -> Iterator[None]:
+    """Silence what compiled code writes to the error output, which Python's own redirection does not reach."""
     sys.stderr.flush()
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -66,7 +66,7 @@ def test_a_seed_repeats_the_random_numbers_of_all_three(first_import):
 
 
 def test_stderr_comes_back_after_an_error(capfd):
-    with pytest.raises(ZeroDivisionError), environment._quiet_stderr():
+    with pytest.raises(ZeroDivisionError), environment.quiet_stderr():
         os.write(2, b"hidden")
         raise ZeroDivisionError
     os.write(2, b"heard")
