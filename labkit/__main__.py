@@ -1,4 +1,4 @@
-"""`python -m labkit lab` opens the course, `python -m labkit doctor` checks the machine."""
+"""`python -m labkit lab` opens the course, `doctor` checks the machine, `own-model` measures a model you bring."""
 
 import argparse
 import os
@@ -22,7 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 when something is wrong with the machine or the files, 2 for a wrong argument.
+        The exit status: 0, 1 when something is wrong with the machine or the files, 2 for a wrong argument or a model
+        that cannot be used.
     """
     parser = argparse.ArgumentParser(prog="python -m labkit", description="The course 'TensorFlow in a loop'.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -32,11 +33,27 @@ def main(arguments: list[str] | None = None) -> int:
     lab.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
     lab.add_argument("--port", type=int, default=8888, help="port to try first (default: %(default)s)")
     commands.add_parser("doctor", help="check Python, TensorFlow, memory and what else the lessons need")
+    own = commands.add_parser("own-model", help="measure every way to call your model, and write a report")
+    own.add_argument(
+        "path", nargs="?", metavar="PATH", help=".keras file, .h5 file or SavedModel folder (default: ours)"
+    )
+    own.add_argument("--sample", metavar="FILE", help="an input, as a .npy or .npz file (default: random numbers)")
+    own.add_argument(
+        "--shape", help="shape of one row where the model leaves it open: 28,28,1 or 'image=28,28,1; ids=20'"
+    )
+    own.add_argument("--dtype", help="its dtype where the model does not say: float32 or 'image=float32; ids=int32'")
+    own.add_argument(
+        "--batch", type=int, nargs="+", default=[1, 32], metavar="ROWS", help="rows per call (default: 1 32)"
+    )
+    own.add_argument("--budget", type=float, default=60, metavar="SECONDS", help="time at most (default: %(default)s)")
+    own.add_argument("--signature", help="of a SavedModel: which one to call (default: serving_default)")
+    own.add_argument("--trust", action="store_true", help="run the Python code that Lambda layers store in the file")
+    own.add_argument("--output", default="report.html", metavar="FILE", help="the report (default: %(default)s)")
     options = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a Windows code page has no ✓, and that is no reason to stop
     try:
-        return _doctor() if options.command == "doctor" else _lab(options)
+        return {"doctor": _doctor, "lab": _lab, "own-model": _own_model}[options.command](options)
     except (OSError, ValueError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
@@ -44,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _doctor() -> int:
+def _doctor(_: argparse.Namespace) -> int:
     from .environment import doctor
 
     report = doctor()
@@ -77,6 +94,28 @@ def _lab(options: argparse.Namespace) -> int:
     print(doctor(brief=True))
     print("Starting JupyterLab; its address follows. Ctrl-C stops it.", flush=True)
     return _run(_command(workspace, _find(options.lesson or options.fresh or names[0], names), options))
+
+
+def _own_model(options: argparse.Namespace) -> int:
+    from .own_model import BadModel, diagnose
+
+    try:
+        if options.path is not None:
+            from .own_model.paths import check_path
+
+            check_path(options.path)  # a slip in the path is told before TensorFlow is imported
+        from .environment import setup
+
+        setup()
+        diagnosis = diagnose(
+            options.path, sample=options.sample, shape=options.shape, dtype=options.dtype, batches=options.batch,
+            budget=options.budget, trust=options.trust, signature=options.signature, report_to=options.output,
+        )  # fmt: skip
+    except BadModel as error:
+        print(f"python -m labkit own-model: {error}", file=sys.stderr)
+        return 2
+    print(f"{diagnosis}\n\nThe report: {options.output}")
+    return 0
 
 
 def _find(wanted: str, names: list[str]) -> str | None:

@@ -53,7 +53,32 @@ MAY_KNOW = {
     "explorer": {"picture", "plotting", "text"},
     "exercises.engine": {"agreement", "counting", "text"},
     "exercises": set(),
-}
+    "ladders": {"counting", "environment", "picture", "results", "rounds", "text", "timing"},
+    # What lesson 11 and `own-model` stand on: it uses the rooms above, and none of them knows it.
+    "own_model": {f"own_model.{room}" for room in ("diagnosis", "forms", "inspect_model", "paths", "rungs")},
+    "own_model.paths": set(),
+    "own_model.loading": {"environment", "own_model.paths"},
+    "own_model.rungs": {"own_model.loading"},
+    "own_model.reasons": {"own_model.paths", "own_model.rungs"},
+    "own_model.samples": {"own_model.loading", "own_model.paths"},
+    "own_model.ladder": {
+        "agreement", "counting", "text", *(f"own_model.{room}" for room in ("loading", "paths", "reasons", "rungs")),
+    },
+    "own_model.measuring": {
+        "results", "rounds", "timing", *(f"own_model.{room}" for room in ("ladder", "loading", "rungs")),
+    },
+    "own_model.advice": {"text", "own_model.ladder", "own_model.rungs"},
+    "own_model.report": {"environment", "picture", "text", "own_model.paths", "own_model.rungs"},
+    "own_model.inspect_model": {
+        "models", "text", *(f"own_model.{room}" for room in ("loading", "paths", "rungs", "samples")),
+    },
+    "own_model.diagnosis": {
+        "results", "stats", "text", "own_model.advice", "own_model.inspect_model", "own_model.ladder",
+        "own_model.loading", "own_model.measuring", "own_model.paths", "own_model.report", "own_model.rungs",
+        "own_model.samples",
+    },
+    "own_model.forms": {"own_model.diagnosis", "own_model.paths"},
+}  # fmt: skip
 LATER = {("results", "plotting")}  # `.plot()` finds its picture only when it is asked for
 FREE = {"", "__main__", "edition"}  # the package itself and its commands stand above all rooms
 
@@ -170,7 +195,11 @@ def test_a_room_has_at_most_300_lines(room):
 
 
 def test_the_whole_package_has_at_most_1800_lines_of_code():
-    assert sum(lines_of_code(room.read_text(encoding="utf-8")) for room in OWN) <= 1800
+    """What the lessons stand on; the ladders of lesson 10 and the tool of lesson 11 have a bound of their own."""
+    lines = {name_of(room): lines_of_code(room.read_text(encoding="utf-8")) for room in OWN}
+    tool = {name for name in lines if name.partition(".")[0] in ("own_model", "ladders")}
+    assert sum(lines[name] for name in lines if name not in tool) <= 1800
+    assert sum(lines[name] for name in tool) <= 1550
 
 
 # ---- who knows whom ----
