@@ -1,12 +1,15 @@
 """The parts of the pages that are generated: `python tests/pages.py` brings them up to date, a test holds them to it.
 
 - the lesson map of README.md, from the first cell of each lesson;
-- the table of tests/benchmarks/measurement_trust.md in README.md and in lesson 01.
+- the table of tests/benchmarks/measurement_trust.md in README.md and in lesson 01;
+- notebooks/CLAIMS.md, whole: see claims_page.py.
 """
 
 import json
 import re
 from pathlib import Path
+
+import claims_page
 
 ROOT = Path(__file__).resolve().parent.parent
 TRUST = ROOT / "tests" / "benchmarks" / "measurement_trust.md"
@@ -53,11 +56,12 @@ def pages() -> dict[Path, str]:
     return {
         readme: filled(text, "trust", trust),
         lesson: json.dumps(book, indent=1, ensure_ascii=False) + "\n",
+        claims_page.PAGE: claims_page.page(),
     }
 
 
 if __name__ == "__main__":
     for page, wanted in pages().items():
-        if page.read_text(encoding="utf-8") != wanted:
+        if not page.exists() or page.read_text(encoding="utf-8") != wanted:
             page.write_text(wanted, encoding="utf-8", newline="\n")
             print(f"{page.relative_to(ROOT)}: brought up to date")

@@ -1,0 +1,191 @@
+"""Wrong answers that people give in lesson 06, and a part of the message that each must get."""
+
+import numpy as np
+import tensorflow as tf
+
+tf1 = tf.compat.v1
+ANY_ROWS = [tf.TensorSpec((None, 10), tf.float32)]
+
+
+def builds_in_the_call(session, model, weights):
+    def score(rows):
+        with session.graph.as_default():
+            return session.run(model(rows, weights))
+
+    return score
+
+
+def outside_the_graph(session, model, weights):
+    x = tf1.placeholder(tf.float32, (None, 10))
+    y = model(x, weights)
+    return lambda rows: session.run(y, {x: rows})
+
+
+def one_row_only(session, model, weights):
+    with session.graph.as_default():
+        x = tf1.placeholder(tf.float32, (1, 10))
+        y = model(x, weights)
+    return lambda rows: session.run(y, {x: rows})
+
+
+def a_session_per_call(session, model, weights):
+    with session.graph.as_default():
+        x = tf1.placeholder(tf.float32, (None, 10))
+        y = model(x, weights)
+
+    def score(rows):
+        with tf1.Session(graph=session.graph) as fresh:
+            return fresh.run(y, {x: rows})
+
+    return score
+
+
+def initializes(session, model, weights):
+    with session.graph.as_default():
+        x = tf1.placeholder(tf.float32, (None, 10))
+        y = model(x, weights)
+        session.run(tf1.global_variables_initializer())
+    return lambda rows: session.run(y, {x: rows})
+
+
+def a_run_per_row(session, model, weights):
+    with session.graph.as_default():
+        x = tf1.placeholder(tf.float32, (None, 10))
+        y = model(x, weights)
+    return lambda rows: np.concatenate([session.run(y, {x: rows[i : i + 1]}) for i in range(len(rows))])
+
+
+def scores_at_once(session, model, weights):
+    with session.graph.as_default():
+        return session.run(model(np.zeros((1, 10), "float32"), weights))
+
+
+def a_run_per_fetch(session, x, fetches, rows):
+    def whole(fetch):
+        return np.concatenate([session.run(fetch, {x: rows[i : i + 100]}) for i in range(0, len(rows), 100)])
+
+    return {name: whole(fetch) for name, fetch in fetches.items()}
+
+
+def all_in_one_run(session, x, fetches, rows):
+    return session.run(fetches, {x: rows})
+
+
+def drops_the_rest(session, x, fetches, rows):
+    whole = max(100, len(rows) // 100 * 100)
+    parts = [session.run(fetches, {x: rows[i : i + 100]}) for i in range(0, whole, 100)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in fetches}
+
+
+def a_list_of_parts(session, x, fetches, rows):
+    return [session.run(fetches, {x: rows[i : i + 100]}) for i in range(0, len(rows), 100)]
+
+
+def joins_in_the_graph(session, x, fetches, rows):
+    parts = [session.run(fetches, {x: rows[i : i + 100]}) for i in range(0, len(rows), 100)]
+    with session.graph.as_default():
+        tf.constant(0.0)
+    return {name: np.concatenate([part[name] for part in parts]) for name in fetches}
+
+
+def forgets_to_return(session, x, fetches, rows):
+    session.run(fetches, {x: rows[:100]})
+
+
+def assigns_each_time(session, variable):
+    def set_value(value):
+        with session.graph.as_default():
+            session.run(variable.assign(value))
+
+    return set_value
+
+
+def a_placeholder_each_time(session, variable):
+    def set_value(value):
+        with session.graph.as_default():
+            new = tf1.placeholder(variable.dtype, variable.shape)
+            session.run(variable.assign(new), {new: value})
+
+    return set_value
+
+
+def never_runs_it(session, variable):
+    with session.graph.as_default():
+        new = tf1.placeholder(variable.dtype, variable.shape)
+        change = variable.assign(new)
+    return lambda value: change
+
+
+def initializes_all(session, variable):
+    with session.graph.as_default():
+        initialize = tf1.global_variables_initializer()
+    return lambda value: session.run(initialize)
+
+
+def writes_a_constant(session, variable):
+    with session.graph.as_default():
+        change = variable.assign(np.ones(variable.shape, "float32"))
+    return lambda value: session.run(change)
+
+
+def only_the_operation(session, variable):
+    with session.graph.as_default():
+        return variable.assign(np.zeros(variable.shape, "float32"))
+
+
+def keeps_the_session(session, weights, model):
+    with session.graph.as_default():
+        x = tf1.placeholder(tf.float32, (None, 10))
+        y = model(x, weights)
+    return lambda rows: session.run(y, {x: rows})
+
+
+def no_signature(session, weights, model):
+    kept = [tf.Variable(value) for value in session.run(weights)]
+    return tf.function(lambda rows: model(rows, kept))
+
+
+def stays_eager(session, weights, model):
+    kept = [tf.Variable(value) for value in session.run(weights)]
+    return lambda rows: model(rows, kept)
+
+
+def random_weights(session, weights, model):
+    with session.graph.as_default():
+        session.run(tf1.global_variables_initializer())
+    kept = [tf.Variable(value) for value in session.run(weights)]
+    return tf.function(lambda rows: model(rows, kept), input_signature=ANY_ROWS)
+
+
+def as_an_array(session, weights, model):
+    kept = [tf.Variable(value) for value in session.run(weights)]
+    graph = tf.function(lambda rows: model(rows, kept), input_signature=ANY_ROWS)
+    return lambda rows: graph(rows).numpy()
+
+
+WRONG = [
+    ("06.1", "builds in the call", builds_in_the_call, "build before the function returns"),
+    ("06.1", "outside the graph", outside_the_graph, "session.graph.as_default()"),
+    ("06.1", "one row only", one_row_only, "None for the number of rows"),
+    ("06.1", "a session per call", a_session_per_call, "never given the weights"),
+    ("06.1", "initializes", initializes, "does not hold the trained weights any more"),
+    ("06.1", "a run per row", a_run_per_row, "one run per call"),
+    ("06.1", "scores at once", scores_at_once, "make_scorer returned a ndarray"),
+    ("06.2", "a run per fetch", a_run_per_fetch, "one run can fetch all of them"),
+    ("06.2", "all in one run", all_in_one_run, "at most 100 rows in one run"),
+    ("06.2", "drops the rest", drops_the_rest, "instead of"),
+    ("06.2", "a list of parts", a_list_of_parts, "a dict with the keys"),
+    ("06.2", "joins in the graph", joins_in_the_graph, "join the parts with NumPy"),
+    ("06.2", "no return", forgets_to_return, "is a `return` missing?"),
+    ("06.3", "assigns each time", assigns_each_time, "make the assignment once"),
+    ("06.3", "a placeholder each time", a_placeholder_each_time, "make the assignment once"),
+    ("06.3", "never runs it", never_runs_it, "who runs the assignment?"),
+    ("06.3", "initializes all", initializes_all, "in the other variables"),
+    ("06.3", "a constant", writes_a_constant, "feed it"),
+    ("06.3", "only the operation", only_the_operation, "make_setter returned"),
+    ("06.4", "keeps the session", keeps_the_session, "works after session.close()"),
+    ("06.4", "no signature", no_signature, "traces for three numbers of rows"),
+    ("06.4", "eager", stays_eager, "the model runs eagerly"),
+    ("06.4", "random weights", random_weights, "the result is wrong"),
+    ("06.4", "an array", as_an_array, "a tensor: the result of a tf.function"),
+]
