@@ -80,7 +80,8 @@ def _evidence(d: Any, name: str) -> str:
 def _times(d: Any, name: str) -> str:
     r = d.relative(name)
     interval = r[1:] if r.low > 0 and math.isfinite(r.high) else None
-    return f"{figure(r.value, '×', interval)} the time of {CALL}"
+    fast = f", so it is {figure(1 / r.value)} times as fast" if 0 < r.value < 0.5 else ""
+    return f"{figure(r.value, '×', interval)} the time of {CALL}{fast}"
 
 
 def _rung(d: Any) -> Iterator[Advice]:
