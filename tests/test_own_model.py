@@ -397,8 +397,8 @@ def test_advice_reads_as_text():
 def test_the_form_measures_at_the_press_of_a_button(saved, tmp_path):
     shown = own_model.form(tmp_path / "r.html", progress=False)
     box = shown.widget()
-    fields = {w.description: w for w in box.children[:-2]}
-    button, result = box.children[-2:]
+    fields = {w.description: w for w in box.children[:-3]}
+    button, _, result = box.children[-3:]
     fields["model"].value, fields["rows per call"].value = str(saved / "ok.keras"), "1"
     fields["seconds at most"].value = 20
     button.click()
@@ -425,7 +425,7 @@ def test_a_failure_nobody_thought_of_shows_in_the_form(monkeypatch):
     shown = own_model.form(progress=False)
     monkeypatch.setattr(forms, "diagnose", lambda *_, **__: 1 / 0)
     box = shown.widget()
-    box.children[-2].click()
+    box.children[-3].click()
     assert "ZeroDivisionError" in box.children[-1].value
 
 

@@ -77,18 +77,20 @@ class Form:
         button = widgets.Button(description="Measure", button_style="primary")
         result = widgets.HTML()
         result.add_class("labkit-own-model")
-        button.on_click(self._pressed(fields, button, result))
-        return widgets.VBox([*fields.values(), button, result])
+        shown = widgets.Output()  # what a button prints has no cell to appear under: the progress goes here
+        button.on_click(self._pressed(fields, button, result, shown))
+        return widgets.VBox([*fields.values(), button, shown, result])
 
-    def _pressed(self, fields: dict[str, Any], button: Any, result: Any) -> Callable[[Any], None]:
+    def _pressed(self, fields: dict[str, Any], button: Any, result: Any, shown: Any) -> Callable[[Any], None]:
         def press(_: Any) -> None:
             button.disabled, result.value = True, "<i>measuring …</i>"
-            try:
-                result.value = self.run(**{name: field.value for name, field in fields.items()})
-            except Exception as error:  # nobody sees what a button raises: the form would stay at "measuring"
-                result.value = f"<b>Not measured:</b> {html.escape(f'{type(error).__name__}: {error}')}"
-            finally:
-                button.disabled = False
+            with shown:
+                try:
+                    result.value = self.run(**{name: field.value for name, field in fields.items()})
+                except Exception as error:  # nobody sees what a button raises: the form would stay at "measuring"
+                    result.value = f"<b>Not measured:</b> {html.escape(f'{type(error).__name__}: {error}')}"
+                finally:
+                    button.disabled = False
 
         return press
 
