@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .stats import Finding
-from .text import Table, digits
+from .text import Table, digits, message
 
 HOLDS, FAILS, OPEN = "holds here", "does not hold here", "undecided here"
 _SIGNS = {HOLDS: "✓", FAILS: "✗", OPEN: "?"}
@@ -140,16 +140,13 @@ class expect:
             if not isinstance(raised, Exception):  # Ctrl-C is not ours to swallow
                 return False
             raise AssertionError(f"expected {wanted}, got {kind.__name__}: {raised}") from raised
-        message = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(raised)).split())  # Keras colours its messages
-        # AutoGraph puts the place before the message, a file name of this machine; Keras puts all arguments behind it.
-        message = re.sub(r"^in user code: .*\b\w*(?:Error|Exception): ", "", message)
-        message = message.partition(" Arguments received by")[0]
-        message = re.sub(r"(__inference_\w+?_)\d+\b", r"\1N", message)  # TensorFlow numbers its functions
+        said = message(raised)
+        said = re.sub(r"(__inference_\w+?_)\d+\b", r"\1N", said)  # TensorFlow numbers its functions
         match = " ".join(self.match.split())
-        if match not in message:
-            raise AssertionError(f"expected {wanted} with {self.match!r}, got: {message}") from raised
-        start = max(0, message.find(match) - 80) if match and len(message) > 300 else 0
-        shown = ("… " if start else "") + message[start : start + 300] + (" …" if len(message) > start + 300 else "")
+        if match not in said:
+            raise AssertionError(f"expected {wanted} with {self.match!r}, got: {said}") from raised
+        start = max(0, said.find(match) - 80) if match and len(said) > 300 else 0
+        shown = ("… " if start else "") + said[start : start + 300] + (" …" if len(said) > start + 300 else "")
         print(f"{kind.__name__}: {re.sub(r' at 0x[0-9a-f]+', '', shown)}")
         return True
 

@@ -1,6 +1,9 @@
 """Ladders and roofs: many ways to make one call, held against a floor and against what the machine can do."""
 
+import contextlib
+import functools
 import importlib
+import importlib.util
 import math
 import warnings
 from collections.abc import Callable, Mapping
@@ -89,8 +92,8 @@ def climb(makers: Mapping[str, Callable], model: Any, row: Any, *, floor: str, b
             ways[name](row)
         calls[name] = n.python_calls
         quick = min(_took(ways[name], row) for _ in range(3))
-        number[name] = max(1, min(1000, math.ceil(rounds.SAMPLE / max(quick, 1e-7))))  # as many as fill a sample
-    bursts = {name: _burst(way, row, number[name]) for name, way in ways.items()}
+        number[name] = rounds.fill(quick, 1000)
+    bursts = {name: rounds.burst(functools.partial(way, row), number[name]) for name, way in ways.items()}
     raw = timing.compare(bursts, baseline=floor, budget=budget, number=1)
     samples = {name: [t / number[name] for t in times] for name, times in raw.samples.items()}
     return Ladder(samples, floor, raw.margin, raw.confidence, first, 1, raw.seconds, raw.notes, raw.withheld,
@@ -101,15 +104,6 @@ def _took(way: Callable, row: Any) -> float:
     start = rounds.clock()
     way(row)
     return rounds.clock() - start
-
-
-def _burst(way: Callable, row: Any, number: int) -> Callable:
-    def burst():
-        for _ in range(number - 1):
-            way(row)
-        return way(row)
-
-    return burst
 
 
 @drawn
@@ -221,8 +215,7 @@ def speeds(comparison: Comparison, work: float, peak: str) -> Table:
 def interpreter(content: bytes, shape: tuple[int, ...], threads: int = 1) -> Any:
     """Return a LiteRT interpreter for a converted model.
 
-    That of the package ai-edge-litert where it is installed, else the one that comes with TensorFlow: the same methods,
-    and TensorFlow says of its own that it will be removed.
+    That of `interpreter_class`: the methods are the same, and TensorFlow says of its own that it will be removed.
 
     Parameters
     ----------
@@ -240,11 +233,24 @@ def interpreter(content: bytes, shape: tuple[int, ...], threads: int = 1) -> Any
     """
     with warnings.catch_warnings(), quiet_stderr():
         warnings.simplefilter("ignore")  # TensorFlow's own warning, which a lesson shows where it is the subject
-        try:
-            kind = importlib.import_module("ai_edge_litert.interpreter").Interpreter
-        except ImportError:
-            kind = importlib.import_module("tensorflow").lite.Interpreter
-        ready = kind(model_content=content, num_threads=threads)
+        ready = interpreter_class()[0](model_content=content, num_threads=threads)
         ready.resize_tensor_input(ready.get_input_details()[0]["index"], shape)
         ready.allocate_tensors()
     return ready
+
+
+def interpreter_class() -> tuple[type, str]:
+    """Return LiteRT's interpreter: that of ai-edge-litert where it is installed, else the one inside TensorFlow.
+
+    Returns
+    -------
+    (class, str)
+        The class and the name of its package. `ImportError` is raised where there is neither.
+    """
+    if importlib.util.find_spec("ai_edge_litert"):
+        with contextlib.suppress(ImportError):
+            return importlib.import_module("ai_edge_litert.interpreter").Interpreter, "ai-edge-litert"
+    tf = importlib.import_module("tensorflow")
+    if not hasattr(tf, "lite"):
+        raise ImportError("this TensorFlow brings no interpreter any more: pip install ai-edge-litert")
+    return tf.lite.Interpreter, "tensorflow.lite"

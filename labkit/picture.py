@@ -11,6 +11,8 @@ from .text import digits
 # Okabe and Ito: told apart by colour-blind readers too; markers and line styles say the same once more.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = "osD^vP*"
+# Where a name stands behind the last point of its line, clear of the marker.
+AFTER = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
 STYLES = ("-", "--", "-.", ":")
 
 

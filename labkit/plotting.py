@@ -4,12 +4,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .picture import COLOURS, MARKERS, Picture, canvas, drawn, look, mark_guess, plain_log
+from .picture import AFTER, COLOURS, MARKERS, Picture, canvas, drawn, look, mark_guess, plain_log
 from .plotting_counts import growth, shares, strip
 from .text import MARK, digits, duration, figure, time_unit, whole
-
-# A name behind the last point of its line, clear of the marker.
-AFTER = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
 
 
 def draw(result: Any, kind: str | None = None, **options: Any) -> Picture:
@@ -202,10 +199,9 @@ def break_even(result: Any, calls: int | None = None) -> Picture:
     names = list(result.samples)
     first = {n: result.first_call[n] for n in names}
     # By the ratio within rounds: on a busy machine two medians, each taken alone, may change places.
-    each = {
-        n: result.median[result.baseline].value * (result.ratio[n].value if n in result.ratio else 1) for n in names
-    }
-    base, other = result.baseline, next(n for n in names if n != result.baseline)
+    base, ratios, alone = result.baseline, result.ratio, result.median[result.baseline].value
+    each = {n: alone * (ratios[n].value if n in ratios else 1) for n in names}
+    other = next(n for n in names if n != base)
     gain = each[base] - each[other]
     even = math.ceil(max(1, 1 + (first[other] - first[base]) / gain)) if gain > 0 else None
     end = calls or (max(20, 3 * even) if even else 100)

@@ -167,6 +167,23 @@ class Run:
         return interrupted
 
 
+def fill(seconds: float, most: int) -> int:
+    """Return how many calls of so many seconds fill a sample, `most` at most."""
+    return max(1, min(most, math.ceil(SAMPLE / max(seconds, 1e-8))))
+
+
+def burst(fn: Callable, number: int) -> Callable[[], Any]:
+    """Return a function that calls `fn` `number` times: for candidates that need a number of calls of their own."""
+    repeat = range(number - 1)
+
+    def call() -> Any:
+        for _ in repeat:
+            fn()
+        return fn()
+
+    return call
+
+
 def refuse_unfit(name: str, fn: Any, setup: Any) -> None:
     """Raise TypeError where `fn` cannot be called as it will be: with nothing, or with the value of `setup`."""
     if not callable(fn):

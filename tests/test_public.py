@@ -56,9 +56,9 @@ MAY_KNOW = {
     "ladders": {"counting", "environment", "picture", "results", "rounds", "text", "timing"},
     # What lesson 11 and `own-model` stand on: it uses the rooms above, and none of them knows it.
     "own_model": {f"own_model.{room}" for room in ("diagnosis", "forms", "inspect_model", "paths", "rungs")},
-    "own_model.paths": set(),
+    "own_model.paths": {"text"},
     "own_model.loading": {"environment", "own_model.paths"},
-    "own_model.rungs": {"own_model.loading"},
+    "own_model.rungs": {"ladders", "own_model.loading"},
     "own_model.reasons": {"own_model.paths", "own_model.rungs"},
     "own_model.samples": {"own_model.loading", "own_model.paths"},
     "own_model.ladder": {
@@ -68,7 +68,7 @@ MAY_KNOW = {
         "results", "rounds", "timing", *(f"own_model.{room}" for room in ("ladder", "loading", "rungs")),
     },
     "own_model.advice": {"text", "own_model.ladder", "own_model.rungs"},
-    "own_model.report": {"environment", "picture", "text", "own_model.paths", "own_model.rungs"},
+    "own_model.report": {"environment", "ladders", "picture", "text", "own_model.paths", "own_model.rungs"},
     "own_model.inspect_model": {
         "models", "text", *(f"own_model.{room}" for room in ("loading", "paths", "rungs", "samples")),
     },

@@ -20,6 +20,7 @@ MEASURED, OTHER, FAILED, SKIPPED, ABSENT = "measured", "another result", "failed
 # Cheap ones first, and what tells most: should the budget end early, the report still says something.
 _ORDER = (CALL, FUNCTION, CONCRETE, ON_BATCH, PREDICT, LITERT, XLA, ORT)
 # How long preparing takes at most, in multiples of the trace of the tf.function: seen on models of keras.applications.
+# What will not fit into the budget is not begun, because a conversion that has begun cannot be stopped.
 _DEARER = {CONCRETE: 1.5, ON_BATCH: 2, PREDICT: 2.5, LITERT: 15, XLA: 8, ORT: 20}
 _PER_WEIGHT = {LITERT: 0.8e-6, ORT: 0.8e-6}  # seconds on top for each weight, which a converter copies and folds
 _PREPARING = 0.6  # of the budget: the rest is for measuring

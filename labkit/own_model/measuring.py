@@ -1,14 +1,13 @@
 """Measure rungs in pairs, each with its own number of calls per sample, at one batch size or at several."""
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..results import Comparison
-from ..rounds import SAMPLE
+from ..rounds import SAMPLE, burst, fill
 from ..timing import compare
 from . import rungs
 from .ladder import MEASURED, Clock, Rung, State, difference, estimate
@@ -41,8 +40,8 @@ def measure(ladder: Sequence[Rung], baseline: str, budget: float, rows: dict[str
     """
     # `compare` takes one number of calls for all. Here the slowest may take ten thousand times the fastest, so that
     # each rung brings its own number, and the samples are divided by it afterwards.
-    times = {r.name: max(1, min(10_000, math.ceil(SAMPLE / max(r.estimate, 1e-8)))) for r in ladder}
-    fns = {r.name: _repeated(r.run, times[r.name]) for r in ladder}
+    times = {r.name: fill(r.estimate, 10_000) for r in ladder}
+    fns = {r.name: burst(r.run, times[r.name]) for r in ladder}
     divide = {name: times[name] * (rows or {}).get(name, 1) for name in times}
     one_round = sum(max(r.estimate, SAMPLE) for r in ladder)
     budget = min(budget, max(_ENOUGH, _ROUNDS * one_round))
@@ -60,16 +59,6 @@ def measure(ladder: Sequence[Rung], baseline: str, budget: float, rows: dict[str
     scaled = {name: [s / divide[name] for s in samples] for name, samples in raw.samples.items()}
     firsts = {r.name: r.first_call for r in ladder}
     return replace(raw, samples=scaled, first_call=firsts, notes=[n for n in raw.notes if "clock" not in n])
-
-
-def _repeated(run: Callable, times: int) -> Callable[[], Any]:
-    repeat = range(times)
-
-    def call() -> None:
-        for _ in repeat:
-            run()
-
-    return call
 
 
 def many(job_of: Callable[[int], Job], batch: int, rows: int, ladder: Sequence[Rung], clock: Clock,

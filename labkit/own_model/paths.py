@@ -5,6 +5,8 @@ import zipfile
 from difflib import get_close_matches
 from pathlib import Path
 
+from ..text import message
+
 # What people pass by mistake, and what they meant.
 _OTHER_KINDS = {
     ".pb": "is one part of a SavedModel: give the folder it lies in",
@@ -106,9 +108,7 @@ def plain(error: BaseException, most: int = 160) -> str:
     >>> plain(ValueError("no /tmp/x/model.h5 here\nTraceback"))
     'ValueError: no model.h5 here Traceback'
     """
-    text = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
-    text = re.sub(r"^in user code: .*\b\w*(?:Error|Exception): ", "", text).partition(" Arguments received by")[0]
-    text = re.sub(r"(?:[A-Za-z]:)?(?:[/\\][\w.+-]+)+[/\\]([\w.+-]+)", r"\1", text)  # only the name of a file
+    text = re.sub(r"(?:[A-Za-z]:)?(?:[/\\][\w.+-]+)+[/\\]([\w.+-]+)", r"\1", message(error))  # only the name of a file
     text = re.sub(r" at 0x[0-9a-f]+", "", text)
     text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text if len(text) <= most else text[: most - 2].rsplit(" ", 1)[0] + " …"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ..environment import cores
-from ..picture import COLOURS, Picture, canvas, drawn, look, plain_log
+from ..ladders import interpreter_class
+from ..picture import AFTER, COLOURS, Picture, canvas, drawn, look, plain_log
 from ..text import duration, time_unit
 from .paths import BadModel
-from .rungs import Impossible, interpreter_class
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111;background:#fff}
@@ -87,7 +87,7 @@ def many_picture(d: Any) -> Picture | None:
     for i, (name, line) in enumerate(lines.items()):
         x = sorted(line)
         ax.plot(x, [line[n] / size for n in x], **look(i))
-        ax.annotate(f" {name}", (x[-1], line[x[-1]] / size), color=COLOURS[i % 7], va="center", annotation_clip=False)
+        ax.annotate(name, (x[-1], line[x[-1]] / size), color=COLOURS[i % 7], **AFTER)
         said.append(f"{name} from {duration(line[x[0]])} at {x[0]} to {duration(line[x[-1]])} at {x[-1]}")
     sizes = sorted({n for line in lines.values() for n in line})
     ax.set_xscale("log")
@@ -126,7 +126,7 @@ def machine() -> dict[str, str]:
                 found.setdefault(name, importlib.metadata.version(spelling))
     try:
         found["LiteRT"] = f"the interpreter of {interpreter_class()[1]}"
-    except Impossible as error:
+    except ImportError as error:
         found["LiteRT"] = str(error)
     return found
 

@@ -1,16 +1,15 @@
 """The ways to call a model, slowest to fastest: how each is prepared, and why one cannot be."""
 
-import contextlib
 import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..ladders import interpreter_class
 from .loading import Subject
 
-# In the order of the ladder. The times are those that other rungs took to prepare, times what this one takes at most:
-# what will not fit into the budget is not begun, because a conversion that has begun cannot be stopped.
+# In the order of the ladder.
 PREDICT, CALL, ON_BATCH, FUNCTION = "predict", "model(x)", "predict_on_batch", "tf.function"
 CONCRETE, XLA, LITERT, ORT = "concrete function", "XLA", "LiteRT", "ONNX Runtime"
 LADDER = (PREDICT, CALL, ON_BATCH, FUNCTION, CONCRETE, XLA, LITERT, ORT)
@@ -152,28 +151,13 @@ def _flat_graph(job: Job) -> tuple[Any, list[Any]]:
     return tf.function(flat), named
 
 
-def interpreter_class() -> tuple[Any, str]:
-    """Return the interpreter of LiteRT: its own package where installed, else the one inside TensorFlow.
-
-    Returns
-    -------
-    (class, str)
-        The class and the name of its package.
-    """
-    if importlib.util.find_spec("ai_edge_litert"):
-        with contextlib.suppress(ImportError):
-            return importlib.import_module("ai_edge_litert.interpreter").Interpreter, "ai-edge-litert"
-    import tensorflow as tf
-
-    if not hasattr(tf, "lite"):
-        raise Impossible("this TensorFlow brings no interpreter any more: pip install ai-edge-litert")
-    return tf.lite.Interpreter, "tensorflow.lite"
-
-
 def _litert(job: Job) -> Callable:
     import tensorflow as tf
 
-    kind, _ = interpreter_class()
+    try:
+        kind, _ = interpreter_class()
+    except ImportError as error:
+        raise Impossible(str(error)) from None
     function, named = _flat_graph(job)
     tracked = job.subject.model
     if job.subject.keras:  # the converter does not find the variables of a Keras 3 model by itself
