@@ -3,7 +3,8 @@
 import contextlib
 import functools
 import io
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .text import digits
@@ -120,6 +121,25 @@ def plain_log(axis: Any, suffix: str = "") -> None:
     axis.set_major_locator(LogLocator(subs=subs, numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}{suffix}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def spread(ax: Any, labels: Iterable[Any], gap: float = 11) -> None:
+    """Move labels behind the ends of lines apart, upwards, so that none covers another.
+
+    Parameters
+    ----------
+    ax : Axes
+        With its limits and scales set.
+    labels : iterable of Annotation
+        Placed as `AFTER` says.
+    gap : float
+        The least distance of two labels, in points.
+    """
+    above, points = -math.inf, 72 / ax.figure.dpi
+    for label in sorted(labels, key=lambda label: label.xy[1]):
+        here = ax.transData.transform(label.xy)[1] * points
+        above = max(here, above + gap)
+        label.xyann = (label.xyann[0], above - here)
 
 
 def mark_guess(ax: Any, guess: Any, value: float) -> float | None:

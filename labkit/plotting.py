@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .picture import AFTER, COLOURS, MARKERS, Picture, canvas, drawn, look, mark_guess, plain_log
+from .picture import AFTER, COLOURS, MARKERS, Picture, canvas, drawn, look, mark_guess, plain_log, spread
 from .plotting_counts import growth, shares, strip
 from .text import MARK, digits, duration, figure, time_unit, whole
 
@@ -161,13 +161,13 @@ def scaling(result: Any, per: str | None = None, xlabel: str | None = None) -> P
     medians = {n: [c.median[n] for c in result.comparisons.values()] for n in names}
     divide = [float(s) if per else 1.0 for s in sizes]
     unit, size = time_unit(m.value / d for ms in medians.values() for m, d in zip(ms, divide, strict=True))
-    parts = []
+    parts, labels = [], []
     for i, (name, ms) in enumerate(medians.items()):
         y = [m.value / d / size for m, d in zip(ms, divide, strict=True)]
         down = [(m.value - max(m.low, 0)) / d / size for m, d in zip(ms, divide, strict=True)]
         up = [(min(m.high, 3 * m.value) - m.value) / d / size for m, d in zip(ms, divide, strict=True)]
         ax.errorbar(sizes, y, yerr=[down, up], **look(i), capsize=3)
-        ax.annotate(name, (sizes[-1], y[-1]), color=COLOURS[i % 7], **AFTER)
+        labels.append(ax.annotate(name, (sizes[-1], y[-1]), color=COLOURS[i % 7], **AFTER))
         first, last = (duration(ms[end].value / divide[end]) for end in (0, -1))
         parts.append(f"{name} goes from {first} at {sizes[0]} to {last} at {sizes[-1]}")
     ax.set_xscale("log", base=2 if len(sizes) > 1 and sizes[1] / max(sizes[0], 1e-9) <= 4 else 10)
@@ -182,6 +182,7 @@ def scaling(result: Any, per: str | None = None, xlabel: str | None = None) -> P
     ax.set_xlabel(xlabel or result.label)
     ax.set_ylabel(f"time per {per or 'call'} in {unit}")
     ax.grid(alpha=0.25)
+    spread(ax, labels)
     return Picture(fig, f"Time per {per or 'call'} against {result.label}: {'; '.join(parts)}.")
 
 

@@ -64,7 +64,7 @@ def test_the_picture_has_a_mark_per_rung_and_model_and_names_the_floor():
     assert "small: floor ≈" in picture.text
     assert "wide: floor ≈" in picture.text
     labels = [label.get_text() for label in picture.figure.axes[0].get_yticklabels()]
-    assert labels == ["floor (the floor)", "call", "predict"]
+    assert labels == ["floor (= 1)", "call", "predict"]
     assert made({"predict": 1e-2, "floor": 1e-5}, "floor").plot(guess=100).text.startswith("Time per call. floor ≈")
 
 

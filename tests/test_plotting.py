@@ -297,3 +297,13 @@ def test_a_canvas_is_ready_to_draw_on():
     axes.plot([1, 2], [3, 4])
     assert Picture(figure, "A line.").png().startswith(b"\x89PNG")
     assert picture.canvas()[0].get_facecolor() == (1, 1, 1, 1)
+
+
+def test_labels_at_the_ends_of_lines_do_not_cover_each_other():
+    _, ax = lab.picture.canvas(4)
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    labels = [ax.annotate("name", (1, y), **lab.picture.AFTER) for y in (0.5, 0.51, 0.5, 0.1)]
+    lab.picture.spread(ax, labels)
+    boxes = sorted((label.get_window_extent() for label in labels), key=lambda box: box.y0)
+    assert all(low.y1 <= high.y0 for low, high in itertools.pairwise(boxes))
+    assert labels[3].xyann[1] == 0  # alone, it stays at its line

@@ -176,7 +176,8 @@ def _fetch_all(fetch_all: Any) -> str:
     look=GROWS,
     hints=(
         "How many operations does one `assign` add, and what of it is the same each time?",
-        "Make the assignment once, from a placeholder of the variable's shape; feed the new value when you run it.",
+        "Make the assignment once, from a placeholder of the variable's shape; feed the new value when you run it. "
+        "(`load` would do too, called inside `with session.graph.as_default()`.)",
         "In session.graph.as_default(): new = placeholder(variable.dtype, variable.shape); "
         "change = variable.assign(new). Then return lambda value: session.run(change, {new: value})",
     ),

@@ -139,7 +139,8 @@ def _texts(kinds: list[str]) -> tuple[Any, list[str]]:
     look=REFUSED,
     hints=(
         "XLA compiles numbers. At which layers does text turn into numbers?",
-        "`model.layers` lists all of them; `layer.input.dtype` says what goes in, for layers with one input.",
+        "`model.layers` lists all of them; `tf.nest.flatten(layer.input)` makes a list of its inputs, be "
+        "it one or many, and each has a dtype.",
         "For each layer that is no keras.layers.InputLayer: if any(t.dtype == 'string' for t in tf.nest.flatten("
         "layer.input)), its name belongs into the list.",
     ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..text import MARK, digits, duration, figure, whole
-from .ladder import FAILED, MEASURED, OTHER, SKIPPED
+from .ladder import CLOSED, FAILED, MEASURED, OTHER, SKIPPED
 from .rungs import CALL, CONCRETE, FUNCTION, LITERT, ON_BATCH, ORT, PREDICT, WHAT, XLA
 
 _WORTH = 1.1  # a tenth faster: below that nobody changes a service
@@ -101,7 +101,7 @@ def _rung(d: Any) -> Iterator[Advice]:
             yield Advice("tensorflow", text, _evidence(d, inside))
     first, saved = d.one.first_call[best], d.one.median[CALL].value - d.one.median[best].value
     if saved > 0 and math.isfinite(first):
-        calls = max(1, math.ceil((first - d.one.first_call[CALL]) / saved))
+        calls = max(1, math.ceil(1 + (first - d.one.first_call[CALL]) / saved))  # the first call saves nothing
         yield Advice(
             "first call",
             f"Prepare {best} once, when the service starts: it has paid for itself after {whole(calls, 'calls')}.",
@@ -193,7 +193,7 @@ def _agreement(d: Any) -> Iterator[Advice]:
 
 def _not_measured(d: Any) -> Iterator[Advice]:
     for r in d.ladder:
-        if r.state == FAILED:
+        if r.state in (FAILED, CLOSED):
             yield Advice("refused", f"{r.name} is not open to this model.", r.why)
     skipped = [r.name for r in d.ladder if r.state == SKIPPED]
     if skipped:

@@ -17,6 +17,7 @@ from .rungs import CALL, CONCRETE, FUNCTION, LITERT, ON_BATCH, ORT, PREDICT, XLA
 
 TOLERANCE = 1e-3  # of the largest value of an output: float32 through a hundred layers, fused in another order
 MEASURED, OTHER, FAILED, SKIPPED, ABSENT = "measured", "another result", "failed", "not tried", "not there"
+CLOSED = "not possible"  # known beforehand, so not tried either
 # Cheap ones first, and what tells most: should the budget end early, the report still says something.
 _ORDER = (CALL, FUNCTION, CONCRETE, ON_BATCH, PREDICT, LITERT, XLA, ORT)
 # How long preparing takes at most, in multiples of the trace of the tf.function: seen on models of keras.applications.
@@ -35,7 +36,7 @@ class Rung:
     name : str
         As in `rungs.LADDER`.
     state : str
-        ``measured``, ``another result``, ``failed``, ``not tried`` or ``not there``.
+        ``measured``, ``another result``, ``failed``, ``not possible``, ``not tried`` or ``not there``.
     why : str
         The reason, where it was not measured.
     first_call : float
@@ -233,7 +234,7 @@ def _try(name: str, job: Job, state: State) -> Rung:
         if not state.random:
             rung.gap = _gap(answer, state.answer)
     except rungs.Impossible as error:
-        return Rung(name, FAILED if isinstance(error, rungs.Refused) else ABSENT, str(error))
+        return Rung(name, CLOSED if isinstance(error, rungs.Refused) else ABSENT, str(error))
     except Exception as error:  # a converter may raise anything, and the other rungs do not depend on it
         return Rung(name, FAILED, why(name, error))
     return rung

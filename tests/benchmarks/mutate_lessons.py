@@ -88,8 +88,8 @@ MUTATIONS = [
     ("10_make_it_fast", "a wrong result", '"model(x)": lambda model, row: model,',
      '"model(x)": lambda model, row: lambda x: model(x) + 1,'),
     ("10_make_it_fast", "output cleared", "[shallow.is_faster(below, than=above, by=by)", CLEAR),
-    ("11_your_own_model", "the way of another", 'python_calls(layered) > 5 * python_calls(diagnosis)',
-     'python_calls(diagnosis) > 5 * python_calls(layered)'),
+    ("11_your_own_model", "the way of another", 'python_calls(layered) > 20 * python_calls(diagnosis)',
+     'python_calls(diagnosis) > 20 * python_calls(layered)'),
     ("11_your_own_model", "output cleared", 'closed.refused["XLA"]', CLEAR),
 ]  # fmt: skip
 

@@ -31,6 +31,12 @@ def keeps_only_the_function(path):
     return tf.saved_model.load(path).serve
 
 
+def keeps_only_the_signature(path):
+    score = tf.saved_model.load(path).signatures["serving_default"]
+    [name] = score.structured_input_signature[1]
+    return lambda rows: score(**{name: rows})["output_0"].numpy()
+
+
 def no_function(path):
     tf.saved_model.load(path)
 
@@ -116,6 +122,7 @@ WRONG = [
     ("08.1", "a fixed name", a_fixed_name, "the input is not called that"),
     ("08.1", "the dict", the_dict, "as one array"),
     ("08.1", "keeps only the function", keeps_only_the_function, "the weights are gone"),
+    ("08.1", "keeps only the signature", keeps_only_the_signature, "nobody keeps the loaded object"),
     ("08.1", "no function", no_function, "make_score returned nothing"),
     ("08.2", "plain export", plain_export, "the input is called"),
     ("08.2", "by TensorFlow", by_tensorflow, "the input is called inputs"),
