@@ -4,7 +4,7 @@ import contextlib
 import functools
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .text import digits
@@ -12,8 +12,6 @@ from .text import digits
 # Okabe and Ito: told apart by colour-blind readers too; markers and line styles say the same once more.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = "osD^vP*"
-# Where a name stands behind the last point of its line, clear of the marker.
-AFTER = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
 STYLES = ("-", "--", "-.", ":")
 
 
@@ -123,23 +121,24 @@ def plain_log(axis: Any, suffix: str = "") -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def spread(ax: Any, labels: Iterable[Any], gap: float = 11) -> None:
-    """Move labels behind the ends of lines apart, upwards, so that none covers another.
+def name_ends(ax: Any, ends: Mapping[str, tuple[float, float]], gap: float = 11) -> None:
+    """Write each name behind the end of its line, in its colour and clear of its marker; none covers another.
 
     Parameters
     ----------
     ax : Axes
         With its limits and scales set.
-    labels : iterable of Annotation
-        Placed as `AFTER` says.
+    ends : dict of str to (x, y)
+        The last point of each line, in the order in which `look` was asked for them.
     gap : float
-        The least distance of two labels, in points.
+        The least distance of two names, in points: those that would stand closer move up.
     """
-    above, points = -math.inf, 72 / ax.figure.dpi
-    for label in sorted(labels, key=lambda label: label.xy[1]):
-        here = ax.transData.transform(label.xy)[1] * points
+    above, points, colours = -math.inf, 72 / ax.figure.dpi, {name: look(i)["color"] for i, name in enumerate(ends)}
+    for name, at in sorted(ends.items(), key=lambda end: end[1][1]):
+        here = ax.transData.transform(at)[1] * points
         above = max(here, above + gap)
-        label.xyann = (label.xyann[0], above - here)
+        beside = {"xytext": (9, above - here), "textcoords": "offset points", "va": "center"}
+        ax.annotate(name, at, color=colours[name], annotation_clip=False, **beside)
 
 
 def mark_guess(ax: Any, guess: Any, value: float) -> float | None:

@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .picture import AFTER, COLOURS, MARKERS, Picture, canvas, drawn, look, mark_guess, plain_log, spread
+from .picture import COLOURS, MARKERS, Picture, canvas, drawn, look, mark_guess, name_ends, plain_log
 from .plotting_counts import growth, shares, strip
+from .results import pays_after
 from .text import MARK, digits, duration, figure, time_unit, whole
 
 
@@ -128,16 +129,17 @@ def times(result: Any) -> Picture:
 def rounds(result: Any) -> Picture:
     """Answer whether the ratio held through the measurement: the ratio of every round, in the order taken."""
     fig, ax = canvas(3.4)
-    base, parts = result.samples[result.baseline], []
+    base, parts, ends = result.samples[result.baseline], [], {}
     for i, (name, r) in enumerate(result.ratio.items()):
         values = [t / b for t, b in zip(result.samples[name], base, strict=True)]
         ax.plot(values, **look(i) | {"linestyle": "none"}, markersize=4, alpha=0.6)
         ax.axhline(r.value, **look(i) | {"marker": ""})
-        ax.annotate(name, (len(values) - 1, r.value), **AFTER)
+        ends[name] = len(values) - 1, r.value
         parts.append(f"{name} stays around {figure(r.value, '×')} the time of {result.baseline}")
     ax.axhline(1, color="black", linewidth=1)
     ax.set_yscale("log")
     plain_log(ax.yaxis, "×")
+    name_ends(ax, ends)
     ax.set_xlabel("round")
     ax.set_ylabel(f"time relative to {result.baseline}")
     return Picture(fig, f"Ratio round by round: {'; '.join(parts)}.")
@@ -161,13 +163,13 @@ def scaling(result: Any, per: str | None = None, xlabel: str | None = None) -> P
     medians = {n: [c.median[n] for c in result.comparisons.values()] for n in names}
     divide = [float(s) if per else 1.0 for s in sizes]
     unit, size = time_unit(m.value / d for ms in medians.values() for m, d in zip(ms, divide, strict=True))
-    parts, labels = [], []
+    parts, ends = [], {}
     for i, (name, ms) in enumerate(medians.items()):
         y = [m.value / d / size for m, d in zip(ms, divide, strict=True)]
         down = [(m.value - max(m.low, 0)) / d / size for m, d in zip(ms, divide, strict=True)]
         up = [(min(m.high, 3 * m.value) - m.value) / d / size for m, d in zip(ms, divide, strict=True)]
         ax.errorbar(sizes, y, yerr=[down, up], **look(i), capsize=3)
-        labels.append(ax.annotate(name, (sizes[-1], y[-1]), color=COLOURS[i % 7], **AFTER))
+        ends[name] = sizes[-1], y[-1]
         first, last = (duration(ms[end].value / divide[end]) for end in (0, -1))
         parts.append(f"{name} goes from {first} at {sizes[0]} to {last} at {sizes[-1]}")
     ax.set_xscale("log", base=2 if len(sizes) > 1 and sizes[1] / max(sizes[0], 1e-9) <= 4 else 10)
@@ -182,7 +184,7 @@ def scaling(result: Any, per: str | None = None, xlabel: str | None = None) -> P
     ax.set_xlabel(xlabel or result.label)
     ax.set_ylabel(f"time per {per or 'call'} in {unit}")
     ax.grid(alpha=0.25)
-    spread(ax, labels)
+    name_ends(ax, ends)
     return Picture(fig, f"Time per {per or 'call'} against {result.label}: {'; '.join(parts)}.")
 
 
@@ -203,15 +205,15 @@ def break_even(result: Any, calls: int | None = None) -> Picture:
     base, ratios, alone = result.baseline, result.ratio, result.median[result.baseline].value
     each = {n: alone * (ratios[n].value if n in ratios else 1) for n in names}
     other = next(n for n in names if n != base)
-    gain = each[base] - each[other]
-    even = math.ceil(max(1, 1 + (first[other] - first[base]) / gain)) if gain > 0 else None
+    even = pays_after((first[base], each[base]), (first[other], each[other]))
     end = calls or (max(20, 3 * even) if even else 100)
     fig, ax = canvas(3.8)
     unit, size = time_unit(first[n] + each[n] * end for n in names)
+    ends = {}
     for i, n in enumerate(names):
         totals = [first[n] / size, (first[n] + each[n] * (end - 1)) / size]
         ax.plot([1, end], totals, **look(i))
-        ax.annotate(n, (end, totals[1]), color=COLOURS[i % 7], **AFTER)
+        ends[n] = end, totals[1]
     text = f"Total time over {whole(end, 'calls')}: {other} never overtakes {base}."
     if even:
         paid = f"after {whole(even, 'calls')}"
@@ -220,6 +222,7 @@ def break_even(result: Any, calls: int | None = None) -> Picture:
         text = f"Total time: {other} costs more at first and has paid for itself {paid} of {base}."
     ax.set_xlabel("number of calls")
     ax.set_ylabel(f"total time in {unit}")
+    name_ends(ax, ends)
     return Picture(fig, text)
 
 

@@ -238,3 +238,25 @@ class Sweep(Result):
     def to_dict(self) -> dict:
         """Return plain values, ready for JSON: times in seconds."""
         return {"label": self.label, "rows": self.rows}
+
+
+def pays_after(plain: tuple[float, float], prepared: tuple[float, float]) -> int | None:
+    """Return after how many calls a way that costs more at first has taken no more time in all than a plain one.
+
+    Parameters
+    ----------
+    plain, prepared : (float, float)
+        Seconds of the first call, and of each later one.
+
+    Returns
+    -------
+    int or None
+        Calls, the first included; None where the later calls of `prepared` save nothing.
+
+    Examples
+    --------
+    >>> pays_after((1, 0.5), (3, 0.25))
+    9
+    """
+    saved = plain[1] - prepared[1]
+    return math.ceil(max(1, 1 + (prepared[0] - plain[0]) / saved)) if saved > 0 else None

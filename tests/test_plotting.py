@@ -302,8 +302,7 @@ def test_a_canvas_is_ready_to_draw_on():
 def test_labels_at_the_ends_of_lines_do_not_cover_each_other():
     _, ax = lab.picture.canvas(4)
     ax.set(xlim=(0, 1), ylim=(0, 1))
-    labels = [ax.annotate("name", (1, y), **lab.picture.AFTER) for y in (0.5, 0.51, 0.5, 0.1)]
-    lab.picture.spread(ax, labels)
-    boxes = sorted((label.get_window_extent() for label in labels), key=lambda box: box.y0)
+    lab.picture.name_ends(ax, {"a": (1, 0.5), "b": (1, 0.51), "c": (1, 0.5), "alone": (1, 0.1)})
+    boxes = sorted((label.get_window_extent() for label in ax.texts), key=lambda box: box.y0)
     assert all(low.y1 <= high.y0 for low, high in itertools.pairwise(boxes))
-    assert labels[3].xyann[1] == 0  # alone, it stays at its line
+    assert {label.get_text(): label.xyann[1] for label in ax.texts}["alone"] == 0  # it stays at its line

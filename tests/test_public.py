@@ -67,7 +67,7 @@ MAY_KNOW = {
     "own_model.measuring": {
         "results", "rounds", "timing", *(f"own_model.{room}" for room in ("ladder", "loading", "rungs")),
     },
-    "own_model.advice": {"text", "own_model.ladder", "own_model.rungs"},
+    "own_model.advice": {"results", "text", "own_model.ladder", "own_model.rungs"},
     "own_model.report": {"environment", "ladders", "picture", "text", "own_model.paths", "own_model.rungs"},
     "own_model.inspect_model": {
         "models", "text", *(f"own_model.{room}" for room in ("loading", "paths", "rungs", "samples")),

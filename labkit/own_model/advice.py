@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..results import pays_after
 from ..text import MARK, digits, duration, figure, whole
 from .ladder import CLOSED, FAILED, MEASURED, OTHER, SKIPPED
 from .rungs import CALL, CONCRETE, FUNCTION, LITERT, ON_BATCH, ORT, PREDICT, WHAT, XLA
@@ -99,13 +100,14 @@ def _rung(d: Any) -> Iterator[Advice]:
         if inside != CALL:
             text = f"Within TensorFlow, without a converted file, {inside} is the best: {_times(d, inside)}."
             yield Advice("tensorflow", text, _evidence(d, inside))
-    first, saved = d.one.first_call[best], d.one.median[CALL].value - d.one.median[best].value
-    if saved > 0 and math.isfinite(first):
-        calls = max(1, math.ceil(1 + (first - d.one.first_call[CALL]) / saved))  # the first call saves nothing
+    first, each = d.one.first_call, {name: d.one.median[name].value for name in (CALL, best)}
+    calls = pays_after((first[CALL], each[CALL]), (first[best], each[best])) if math.isfinite(first[best]) else None
+    if calls:
         yield Advice(
             "first call",
             f"Prepare {best} once, when the service starts: it has paid for itself after {whole(calls, 'calls')}.",
-            f"the first call takes {duration(first)}, each later one saves {duration(saved)} against {CALL}",
+            f"the first call takes {duration(first[best])}, each later one saves {duration(each[CALL] - each[best])}"
+            f" against {CALL}",
         )
 
 

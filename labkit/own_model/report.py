@@ -12,7 +12,7 @@ from typing import Any
 
 from ..environment import cores
 from ..ladders import interpreter_class
-from ..picture import AFTER, COLOURS, Picture, canvas, drawn, look, plain_log, spread
+from ..picture import COLOURS, Picture, canvas, drawn, look, name_ends, plain_log
 from ..text import duration, time_unit
 from .paths import BadModel
 
@@ -83,11 +83,11 @@ def many_picture(d: Any) -> Picture | None:
         return None
     fig, ax = canvas(4.0)
     unit, size = time_unit(v for line in lines.values() for v in line.values())
-    said, labels = [], []
+    said, ends = [], {}
     for i, (name, line) in enumerate(lines.items()):
         x = sorted(line)
         ax.plot(x, [line[n] / size for n in x], **look(i))
-        labels.append(ax.annotate(name, (x[-1], line[x[-1]] / size), color=COLOURS[i % 7], **AFTER))
+        ends[name] = x[-1], line[x[-1]] / size
         said.append(f"{name} from {duration(line[x[0]])} at {x[0]} to {duration(line[x[-1]])} at {x[-1]}")
     sizes = sorted({n for line in lines.values() for n in line})
     ax.set_xscale("log")
@@ -98,7 +98,7 @@ def many_picture(d: Any) -> Picture | None:
     ax.set_xlabel("rows per call")
     ax.set_ylabel(f"time per row in {unit}")
     ax.grid(alpha=0.25)
-    spread(ax, labels)
+    name_ends(ax, ends)
     return Picture(fig, f"Time per row against rows per call: {'; '.join(said)}.")
 
 
