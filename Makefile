@@ -23,7 +23,7 @@ test-browser: $(READY)
 # Run lessons top to bottom in a fresh kernel and store their outputs: make refresh LESSONS=notebooks/02*.ipynb
 LESSONS ?= $(sort $(wildcard notebooks/*.ipynb))
 refresh: $(READY)
-	$(PY) tests/refresh.py $(LESSONS)
+	$(PY) tools/refresh.py $(LESSONS)
 
 # No address of a package index goes into the lock, so that it serves behind any mirror.
 lock: $(READY)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent / "tools"))
 from kernels import kernel_environment
 
 NBVAL = "0.11.0"
@@ -38,7 +38,9 @@ _start_new_kernel = nbval.kernel.start_new_kernel
 
 def _execute_cell_input(self, cell_input, allow_stdin=None):
     # nbval asks for no history. IPython then ignores a trailing `;` and leaves `_` and `Out` where they were.
-    return self.kc.execute(cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
+    return self.kc.execute(
+        cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False
+    )
 
 
 def _start_like_lab(*args, **kwargs):

@@ -17,19 +17,35 @@ import nbformat
 
 BEFORE_ROUNDS = ["What you will learn", "What you need", "The complaint", "Setup"]
 AFTER_ROUNDS = [
-    "Explore", "It breaks like this", "Your turn", "Folklore on trial", "In practice", "Recap", "Check yourself",
+    "Explore",
+    "It breaks like this",
+    "Your turn",
+    "Folklore on trial",
+    "In practice",
+    "Recap",
+    "Check yourself",
     "Further reading",
-]  # fmt: skip
+]
 SECTIONS = [*BEFORE_ROUNDS, *AFTER_ROUNDS]
 # The first lesson shows how a lesson works; there is nothing to complain about yet.
-NOT_IN_FIRST = {"The complaint", "Explore", "It breaks like this", "Folklore on trial", "In practice"}
+NOT_IN_FIRST = {
+    "The complaint",
+    "Explore",
+    "It breaks like this",
+    "Folklore on trial",
+    "In practice",
+}
 LONG_SECTIONS = {"In practice", "Recap", "Check yourself", "Further reading"}
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 CODE_SPAN = re.compile(r"(`+)[^`]+\1")
 LINK = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)|(?:src|href)=\"([^\"]+)\"")
 # TensorFlow's names of devices begin with a slash, too.
-ABSOLUTE_PATH = re.compile(r"""["'](?:/(?!(?:job|replica|task|device|[cg]pu)\b)[\w.]|~[/\\]|[a-z]:[\\/])""", re.I)
-THIS_MACHINE = re.compile(r"(?<![\w.])/(?:root|work|home|Users)\b|/tmp/|[A-Z]:\\\\?Users|127\.0\.0\.1:\d+")
+ABSOLUTE_PATH = re.compile(
+    r"""["'](?:/(?!(?:job|replica|task|device|[cg]pu)\b)[\w.]|~[/\\]|[a-z]:[\\/])""", re.I
+)
+THIS_MACHINE = re.compile(
+    r"(?<![\w.])/(?:root|work|home|Users)\b|/tmp/|[A-Z]:\\\\?Users|127\.0\.0\.1:\d+"
+)
 IGNORE_TAGS = {"nbval-ignore-output"}
 FORBIDDEN_TAGS = {"raises-exception", "nbval-raises-exception", "nbval-skip"}
 
@@ -64,7 +80,10 @@ class Cell:
     def tags(self) -> set[str]:
         """Its tags, and the comments that nbval reads as tags."""
         comments = re.findall(r"^\s*#\s*(NBVAL_\w+)\s*$", self.text, re.MULTILINE)
-        return {*self.raw["metadata"].get("tags", []), *(word.lower().replace("_", "-") for word in comments)}
+        return {
+            *self.raw["metadata"].get("tags", []),
+            *(word.lower().replace("_", "-") for word in comments),
+        }
 
     @property
     def outputs(self) -> list[dict]:
@@ -115,7 +134,11 @@ class Lesson:
         cells, section = [], ""
         for number, raw in enumerate(self.raw["cells"]):
             cell = Cell(number, raw, section)
-            titles = [title for level, title in cell.headings if level == 2] if raw["cell_type"] == "markdown" else []
+            titles = (
+                [title for level, title in cell.headings if level == 2]
+                if raw["cell_type"] == "markdown"
+                else []
+            )
             if titles and cell.text.lstrip().startswith("#"):
                 cell.section = titles[0]
             section = titles[-1] if titles else section
@@ -227,7 +250,11 @@ def has_a_text_for_each_picture(lesson):
 def does_not_show_the_machine_that_ran_it(lesson):
     for cell in lesson.code:
         for output in cell.outputs:
-            kept = {kind: value for kind, value in output.get("data", {}).items() if not kind.startswith("image/")}
+            kept = {
+                kind: value
+                for kind, value in output.get("data", {}).items()
+                if not kind.startswith("image/")
+            }
             text = json.dumps([output.get("text"), kept, output.get("evalue")], ensure_ascii=False)
             # Any word may come up in the letters of an encoded picture.
             if found := THIS_MACHINE.search(re.sub(r"base64,[\w+/=]+", "", text)):
@@ -273,7 +300,9 @@ def begins_with_minutes_and_neighbours(lesson):
     first = lesson.cells[0].text
     if not re.search(r"\*\*\d+ minutes\*\*", first):
         yield "the first cell does not say how long it takes, such as **25 minutes**"
-    names = sorted({path.name for path in lesson.path.parent.glob("[0-9][0-9]_*.ipynb")} | {lesson.path.name})
+    names = sorted(
+        {path.name for path in lesson.path.parent.glob("[0-9][0-9]_*.ipynb")} | {lesson.path.name}
+    )
     at = names.index(lesson.path.name)
     for neighbour in [*names[max(0, at - 1) : at], *names[at + 1 : at + 2]]:
         if f"({neighbour})" not in first:
@@ -330,14 +359,19 @@ def specifies_and_checks_its_exercises(lesson):
                 yield f"{cell}: an exercise without ... to fill in"
             if not re.search(r'"""|#', cell.text):
                 yield f"{cell}: an exercise without a docstring or comment that says what is wanted"
-            if not any(".check(" in later.text for later in lesson.code if later.number > cell.number):
+            if not any(
+                ".check(" in later.text for later in lesson.code if later.number > cell.number
+            ):
                 yield f"{cell}: an exercise that no lab.check follows"
 
 
 @rule
 def collapses_its_solutions(lesson):
     for cell in lesson.code:
-        if "solution" in cell.tags and cell.raw["metadata"].get("jupyter", {}).get("source_hidden") is not True:
+        if (
+            "solution" in cell.tags
+            and cell.raw["metadata"].get("jupyter", {}).get("source_hidden") is not True
+        ):
             yield f"{cell}: a solution in the open; its metadata need jupyter.source_hidden: true"
 
 
@@ -364,7 +398,9 @@ def says_it_in_120_words(lesson):
 @rule
 def speaks_plainly(lesson):
     for cell in lesson.markdown:
-        for found in re.finditer(r"!|\b(?:simply|just|powerful|easily)\b", cell.prose, re.IGNORECASE):
+        for found in re.finditer(
+            r"!|\b(?:simply|just|powerful|easily)\b", cell.prose, re.IGNORECASE
+        ):
             around = " ".join(cell.prose[max(0, found.start() - 30) : found.end() + 10].split())
             yield f"{cell}: {found[0]!r} in: {around}"
 
@@ -376,7 +412,11 @@ def has_links_that_lead_somewhere(lesson):
             target = urllib.parse.unquote((match[1] or match[2]).split("#")[0])
             if not target or re.match(r"https?:|mailto:", target):
                 continue
-            if target.startswith(("/", "\\")) or ":" in target or not (lesson.path.parent / target).exists():
+            if (
+                target.startswith(("/", "\\"))
+                or ":" in target
+                or not (lesson.path.parent / target).exists()
+            ):
                 yield f"{cell}: the link {target} leads nowhere"
 
 
@@ -384,6 +424,9 @@ def has_links_that_lead_somewhere(lesson):
 def closes_its_details(lesson):
     for cell in lesson.markdown:
         text = CODE_SPAN.sub("", FENCED.sub("", cell.text))
-        counts = [len(re.findall(sign, text)) for sign in (r"<details\b", r"</details>", r"<summary\b", r"</summary>")]
+        counts = [
+            len(re.findall(sign, text))
+            for sign in (r"<details\b", r"</details>", r"<summary\b", r"</summary>")
+        ]
         if len(set(counts)) > 1:
             yield f"{cell}: <details>, </details>, <summary>, </summary> come {counts} times"

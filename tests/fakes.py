@@ -6,13 +6,15 @@ from pathlib import Path
 
 from nbval.plugin import get_sanitize_patterns
 
-from labkit.counting import Call, Count
-from labkit.growing import Growth
-from labkit.profiling import Profile
-from labkit.results import Comparison, Sweep, Timing
+from labkit.measure.count import Call, Count
+from labkit.measure.growth import Growth
+from labkit.measure.profile import Profile
+from labkit.measure.results import Comparison, Sweep, Timing
 
 ROOT = Path(__file__).resolve().parents[1]
-PATTERNS = get_sanitize_patterns((ROOT / "tests" / "nbval_sanitize.cfg").read_text(encoding="ascii"))
+PATTERNS = get_sanitize_patterns(
+    (ROOT / "tests" / "nbval_sanitize.cfg").read_text(encoding="ascii")
+)
 # The same inputs in every run, and nothing written to the project's folder.
 REPEATABLE = {"derandomize": True, "database": None, "deadline": None}
 
@@ -56,8 +58,14 @@ def comparison(costs, *, seed=0, n=120, spread=0.02, seconds=1.0, **options):
     """Return a comparison with noise that both sides of a round share, and a little of each one's own."""
     rng, names = random.Random(seed), list(costs)
     shared = [rng.lognormvariate(0, 0.3) for _ in range(n)]
-    samples = {name: [cost * s * rng.lognormvariate(0, spread) for s in shared] for name, cost in costs.items()}
-    first = {name: cost * (40 if i else 2) * rng.uniform(0.7, 1.4) for i, (name, cost) in enumerate(costs.items())}
+    samples = {
+        name: [cost * s * rng.lognormvariate(0, spread) for s in shared]
+        for name, cost in costs.items()
+    }
+    first = {
+        name: cost * (40 if i else 2) * rng.uniform(0.7, 1.4)
+        for i, (name, cost) in enumerate(costs.items())
+    }
     return Comparison(samples, names[0], first_call=first, seconds=seconds, **options)
 
 
@@ -66,19 +74,33 @@ def every_result(seed=0, scale=1.0):
     rng = random.Random(seed)
     pair = comparison({"eager": scale * 1e-4, "graph": scale * 4e-5}, seed=seed)
     levels = [scale * 1e-3 * (1 + 0.2 * i) * rng.uniform(0.95, 1.05) for i in range(12)]
-    owners = ("Keras (Python)", "TensorFlow (Python)", "Python, other", "TensorFlow (compiled operations)")
+    owners = (
+        "Keras (Python)",
+        "TensorFlow (Python)",
+        "Python, other",
+        "TensorFlow (compiled operations)",
+    )
     weights = [rng.uniform(0.2, 1) for _ in owners]
     return {
         "comparison": pair,
         "several": comparison({f"way {i}": scale * 1e-3 * 2**i for i in range(9)}, seed=seed),
         "timing": Timing("call", pair.samples["eager"], first_call=0.3 * scale),
         "sweep": Sweep(
-            {s: comparison({"eager": scale * 1e-4 * s, "graph": scale * (2e-5 + 3e-5 * s)}) for s in (1, 8, 64)},
+            {
+                s: comparison({"eager": scale * 1e-4 * s, "graph": scale * (2e-5 + 3e-5 * s)})
+                for s in (1, 8, 64)
+            },
             "batch",
         ),
-        "count": Count(3, 40, 1000, 2, 1, [Call("f", 1, "float32[2]"), Call("f"), Call("f", 1, "float32[3]")]),
-        "memory": Growth("memory", [i * 3e6 * rng.uniform(0.95, 1.05) for i in range(12)], 100, 1.5 * 2**20),
+        "count": Count(
+            3, 40, 1000, 2, 1, [Call("f", 1, "float32[2]"), Call("f"), Call("f", 1, "float32[3]")]
+        ),
+        "memory": Growth(
+            "memory", [i * 3e6 * rng.uniform(0.95, 1.05) for i in range(12)], 100, 1.5 * 2**20
+        ),
         "ops": Growth("ops", [2 * i for i in range(12)], 100, 0),
         "cost": Growth("cost", levels, 100, 0),
-        "profile": Profile({o: w / sum(weights) for o, w in zip(owners, weights, strict=True)}, 300),
+        "profile": Profile(
+            {o: w / sum(weights) for o, w in zip(owners, weights, strict=True)}, 300
+        ),
     }

@@ -8,11 +8,20 @@ from fakes import REPEATABLE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.agreement import first_difference
+from labkit.measure.agreement import first_difference
 
-leaves = st.floats(-1e6, 1e6) | st.integers(-1000, 1000) | st.text(max_size=4) | st.none() | st.booleans()
+leaves = (
+    st.floats(-1e6, 1e6)
+    | st.integers(-1000, 1000)
+    | st.text(max_size=4)
+    | st.none()
+    | st.booleans()
+)
 nested = st.recursive(
-    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3)
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3)
+    ),
 )
 Pair = namedtuple("Pair", "x y")
 
@@ -70,7 +79,11 @@ def test_what_is_the_same_by_value_agrees(got, wanted):
         ([1], {"a": 1}, "a list instead of a dict with the keys ['a']"),
         (np.zeros((2, 3)), np.zeros((3, 2)), "shape (2, 3) instead of (3, 2)"),
         (np.zeros(3), np.zeros((1, 3)), "shape (3,) instead of (1, 3)"),
-        (np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 2.0], [3.0, 5.0]]), "4.0 instead of 5.0 at [1, 1]"),
+        (
+            np.array([[1.0, 2.0], [3.0, 4.0]]),
+            np.array([[1.0, 2.0], [3.0, 5.0]]),
+            "4.0 instead of 5.0 at [1, 1]",
+        ),
         (np.array([1.0, np.nan]), np.array([1.0, 2.0]), "nan instead of 2.0 at [1]"),
         (None, 1, "None instead of 1"),
         ("a", "b", "'a' instead of 'b'"),

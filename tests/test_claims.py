@@ -3,8 +3,8 @@
 import pytest
 
 import labkit as lab
-from labkit import claims
-from labkit.stats import Finding
+from labkit.course import claims
+from labkit.measure.stats import Finding
 
 
 @pytest.fixture(autouse=True)
@@ -14,9 +14,14 @@ def _no_claims_of_others(monkeypatch):
 
 @pytest.mark.parametrize(
     ("evidence", "verdict"),
-    [(True, "holds here"), (False, "does not hold here"), (None, "undecided here"),
-     (Finding(True, "≈3×"), "holds here"), (Finding(None, "≈1×"), "undecided here")],
-)  # fmt: skip
+    [
+        (True, "holds here"),
+        (False, "does not hold here"),
+        (None, "undecided here"),
+        (Finding(True, "≈3×"), "holds here"),
+        (Finding(None, "≈1×"), "undecided here"),
+    ],
+)
 def test_a_claim_gets_the_verdict_of_its_evidence(evidence, verdict):
     claim = lab.claim("S0-4", "calls cost", evidence)
     assert claim.verdict == verdict
@@ -37,8 +42,8 @@ def test_the_table_holds_every_claim_in_order_with_what_to_believe():
     lab.claim("S0-9", "late", True)
     lab.claim("S0-1", "early", False)
     table = lab.verdicts({"S0-1": "no", "S0-9": "yes"})
-    assert [row[0] for row in table.rows] == ["S0-9", "S0-1"]
-    assert table.rows[1][2:] == ["✗ does not hold here", "no"]
+    assert [row[0] for row in table.cells] == ["S0-9", "S0-1"]
+    assert table.cells[1][2:] == ["✗ does not hold here", "no"]
 
 
 def test_a_claim_without_a_sentence_is_an_error_and_one_not_tried_is_shown_as_such():
@@ -110,11 +115,11 @@ def test_evidence_from_numpy_is_a_truth_value():
 def test_a_claim_tried_twice_is_one_claim_with_the_newer_verdict():
     lab.claim("S0-4", "calls cost", True)
     lab.claim("S0-4", "calls cost", False)
-    assert [row[2] for row in lab.verdicts({"S0-4": "no"}).rows] == ["✗ does not hold here"]
+    assert [row[2] for row in lab.verdicts({"S0-4": "no"}).cells] == ["✗ does not hold here"]
 
 
 def test_a_figure_given_wins_over_that_of_the_finding():
-    claim = lab.claim("S0-4", "calls cost", Finding(True, "≈3×"), figure="≈9 calls")
+    claim = lab.claim("S0-4", "calls cost", Finding(True, "≈3×"), measured="≈9 calls")
     assert repr(claim).endswith("\n  measured: ≈9 calls")
 
 
@@ -130,7 +135,10 @@ def test_expect_takes_a_subclass_and_keeps_the_cause_of_a_failure(capsys):
 def test_expect_leaves_out_the_number_of_a_function(capsys):
     with lab.expect(ValueError, "signature_N"):
         raise ValueError("cannot compute __inference_call_signature_2737 as input #0")
-    assert capsys.readouterr().out == "ValueError: cannot compute __inference_call_signature_N as input #0\n"
+    assert (
+        capsys.readouterr().out
+        == "ValueError: cannot compute __inference_call_signature_N as input #0\n"
+    )
 
 
 def test_expect_cuts_a_long_message_around_what_it_looks_for(capsys):

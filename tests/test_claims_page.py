@@ -9,7 +9,11 @@ from claims_page import GROUPS, every, key, reported, tried
 
 def notebook(path, *cells):
     made = [
-        {"cell_type": kind, "source": source, "outputs": [{"data": {"text/plain": output}}] if output else []}
+        {
+            "cell_type": kind,
+            "source": source,
+            "outputs": [{"data": {"text/plain": output}}] if output else [],
+        }
         for kind, source, output in cells
     ]
     path.write_text(json.dumps({"cells": made}), encoding="utf-8")
@@ -20,7 +24,11 @@ def test_the_verdict_comes_from_the_output_and_the_sentence_from_the_table(tmp_p
     path = notebook(
         tmp_path / "02_loop.ipynb",
         ("markdown", "## One round\n\nText.\n\n### In it", ""),
-        ("code", "lab.claim(...)", ["✗ S0-11 does not hold here: loops | are slow\n", "  measured: ≈3×"]),
+        (
+            "code",
+            "lab.claim(...)",
+            ["✗ S0-11 does not hold here: loops | are slow\n", "  measured: ≈3×"],
+        ),
         ("markdown", "## Folklore on trial", ""),
         ("code", 'lab.verdicts(\n    {"S0-11": "Calls are."}\n)', "a table"),
     )
@@ -37,7 +45,9 @@ def test_numbers_are_sorted_as_numbers():
 def test_every_claim_is_tried_or_told_as_reported(group):
     here, elsewhere = {c.id for c in every()}, set(reported())
     wanted = {f"{group}-{n}" for n in range(1, GROUPS[group][0] + 1)}
-    assert wanted - here - elsewhere == set(), "neither tried in a lesson nor told in claims_reported.toml"
+    assert wanted - here - elsewhere == set(), (
+        "neither tried in a lesson nor told in claims_reported.toml"
+    )
     assert {id for id in here | elsewhere if key(id)[0] == group} <= wanted, "no such claim"
 
 

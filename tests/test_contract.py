@@ -9,7 +9,9 @@ from contract import RULES, SECTIONS, Lesson
 LESSONS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 
-@pytest.mark.parametrize(("path", "name"), [pytest.param(p, n, id=f"{p.stem}-{n}") for p in LESSONS for n in RULES])
+@pytest.mark.parametrize(
+    ("path", "name"), [pytest.param(p, n, id=f"{p.stem}-{n}") for p in LESSONS for n in RULES]
+)
 def test_lesson(path, name):
     breaches = list(RULES[name](Lesson.read(path)))
     assert not breaches, f"{path.name} breaks the rule {name}:\n- " + "\n- ".join(breaches)
@@ -41,7 +43,10 @@ def stream(words, name="stdout"):
 
 
 def picture(alt="Two bars", plain="Two bars"):
-    data = {"image/png": "/tmp/work/home/root=", "text/plain": plain}  # letters that may come up in any picture
+    data = {
+        "image/png": "/tmp/work/home/root=",
+        "text/plain": plain,
+    }  # letters that may come up in any picture
     return {"output_type": "display_data", "data": data, "metadata": {"image/png": {"alt": alt}}}
 
 
@@ -56,27 +61,66 @@ SOLUTION = {"jupyter": {"source_hidden": True}}
 
 def good(folder, name="02_loop.ipynb"):
     """Return a lesson that keeps every rule."""
-    head = "[before](01_first.ipynb) · [next](03_third.ipynb)" if name.startswith("02") else "[next](01_first.ipynb)"
-    cells = [text(f"# Loop over rows\n\n{WORDS} Why is `a != b`?\n\n**25 minutes** · first steps · {head}")]
+    head = (
+        "[before](01_first.ipynb) · [next](03_third.ipynb)"
+        if name.startswith("02")
+        else "[next](01_first.ipynb)"
+    )
+    cells = [
+        text(
+            f"# Loop over rows\n\n{WORDS} Why is `a != b`?\n\n**25 minutes** · first steps · {head}"
+        )
+    ]
     for title in [*SECTIONS[:4], "First round", "Second round", *SECTIONS[4:]]:
-        cells.append(text(f"## {title}\n\n{WORDS}\n\n> A quotation may just shout! And `code!` simply may, too."))
+        cells.append(
+            text(
+                f"## {title}\n\n{WORDS}\n\n> A quotation may just shout! And `code!` simply may, too."
+            )
+        )
         if title == "Setup":
-            cells.append(code("import labkit as lab\n\nlab.setup()", outputs=[stream("Python 3\n")]))
+            cells.append(
+                code("import labkit as lab\n\nlab.setup()", outputs=[stream("Python 3\n")])
+            )
         if title == "First round":
-            cells.append(code("with tf.device('/CPU:0'):\n    cost = model(rows)", outputs=[picture()]))
-            cells.append(code("cost", outputs=[result('<p>I/O: <img alt="a > b" src="data:image/png;base64,/tmp/">')]))
+            cells.append(
+                code("with tf.device('/CPU:0'):\n    cost = model(rows)", outputs=[picture()])
+            )
+            cells.append(
+                code(
+                    "cost",
+                    outputs=[result('<p>I/O: <img alt="a > b" src="data:image/png;base64,/tmp/">')],
+                )
+            )
             cells.append(code("model.summary()", "nbval-ignore-output"))
         if title == "Your turn":
             cells.append(text("### An exercise\n\n" + WORDS))
             cells.append(code(EXERCISE, "exercise"))
             cells.append(code('lab.check("02.1", answer)'))
-            cells.append(code("def answer(rows):\n    return model(rows)", "solution", **copy.deepcopy(SOLUTION)))
+            cells.append(
+                code(
+                    "def answer(rows):\n    return model(rows)",
+                    "solution",
+                    **copy.deepcopy(SOLUTION),
+                )
+            )
         if title == "Recap":
-            cells.append(text("| situation | do |\n|---|---|\n" + "| many rows | one call |\n" * 50 + WORDS * 8))
+            cells.append(
+                text(
+                    "| situation | do |\n|---|---|\n"
+                    + "| many rows | one call |\n" * 50
+                    + WORDS * 8
+                )
+            )
         if title == "Check yourself":
-            cells.append(text(f"{WORDS}\n\n<details><summary>Answer</summary>{WORDS * 10}</details>"))
+            cells.append(
+                text(f"{WORDS}\n\n<details><summary>Answer</summary>{WORDS * 10}</details>")
+            )
         if title == "Further reading":
-            cells.append(text(f"[a](01_first.ipynb#setup) [b](https://example.org) [c](#setup) `f[0](x)` {WORDS}"))
+            cells.append(
+                text(
+                    f"[a](01_first.ipynb#setup) [b](https://example.org) [c](#setup) `f[0](x)` {WORDS}"
+                )
+            )
     count = 0
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
@@ -84,7 +128,9 @@ def good(folder, name="02_loop.ipynb"):
             count += 1
             cell["execution_count"] = count
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
-    return Lesson(folder / name, {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+    return Lesson(
+        folder / name, {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    )
 
 
 @pytest.fixture
@@ -101,12 +147,21 @@ def test_a_good_lesson_keeps_the_rule(name, folder):
 
 def test_the_first_lesson_may_be_shorter(folder):
     lesson = good(folder, "00_start_here.ipynb")
-    wanted = {*SECTIONS[:2], "Setup", "First round", "Your turn", "Recap", "Check yourself", "Further reading", ""}
+    wanted = {
+        *SECTIONS[:2],
+        "Setup",
+        "First round",
+        "Your turn",
+        "Recap",
+        "Check yourself",
+        "Further reading",
+        "",
+    }
     lesson.raw["cells"] = [cell.raw for cell in lesson.cells if cell.section in wanted]
     del lesson.cells
-    assert {name: list(check(lesson)) for name, check in RULES.items() if name != "was_run_in_order"} == {
-        name: [] for name in RULES if name != "was_run_in_order"
-    }
+    assert {
+        name: list(check(lesson)) for name, check in RULES.items() if name != "was_run_in_order"
+    } == {name: [] for name in RULES if name != "was_run_in_order"}
 
 
 def at(raw, start):
@@ -157,9 +212,21 @@ BREACHES = [
     ("is_a_valid_notebook", lambda raw: raw["cells"][1].update(id="cell-0"), "Duplicate"),
     ("is_a_valid_notebook", lambda raw: raw["cells"][1].pop("metadata"), "metadata"),
     ("is_small", add(text("word " * 70_000)), "300,000"),
-    ("has_the_plain_kernel_and_no_widget_state", lambda raw: raw["metadata"].update(widgets={}), "widget"),
-    ("has_the_plain_kernel_and_no_widget_state", lambda raw: raw["metadata"].pop("kernelspec"), "python3"),
-    ("was_run_in_order", lambda raw: at(raw, "cost").update(execution_count=None), "None in place of 3"),
+    (
+        "has_the_plain_kernel_and_no_widget_state",
+        lambda raw: raw["metadata"].update(widgets={}),
+        "widget",
+    ),
+    (
+        "has_the_plain_kernel_and_no_widget_state",
+        lambda raw: raw["metadata"].pop("kernelspec"),
+        "python3",
+    ),
+    (
+        "was_run_in_order",
+        lambda raw: at(raw, "cost").update(execution_count=None),
+        "None in place of 3",
+    ),
     ("was_run_in_order", lambda raw: at(raw, "cost").update(execution_count=9), "9 in place of 3"),
     ("has_no_errors_in_its_outputs", show(stream("warning", "stderr")), "stderr"),
     (
@@ -176,7 +243,11 @@ BREACHES = [
     ("has_a_text_for_each_picture", add(text("![](01_first.ipynb)")), "alt text"),
     ("does_not_show_the_machine_that_ran_it", show(stream('File "/home/ada/x.py"')), "/home/ada"),
     ("does_not_show_the_machine_that_ran_it", show(stream("in /tmp/ipykernel_1/2.py")), "/tmp/"),
-    ("does_not_show_the_machine_that_ran_it", show(result("http://127.0.0.1:8888/lab")), "127.0.0.1:8888"),
+    (
+        "does_not_show_the_machine_that_ran_it",
+        show(result("http://127.0.0.1:8888/lab")),
+        "127.0.0.1:8888",
+    ),
     ("does_not_show_the_machine_that_ran_it", show(stream(r"C:\Users\ada")), "Users"),
     ("has_one_title_and_skips_no_level", change("# Loop", "# Loop", "\n# Loop"), "very first line"),
     ("has_one_title_and_skips_no_level", add(text("# Another")), "Another"),
@@ -186,7 +257,11 @@ BREACHES = [
     ("has_the_sections_in_order", add(text("## Recap")), "twice"),
     ("has_the_sections_in_order", add(text("## Odds and ends")), "Odds and ends"),
     ("has_the_sections_in_order", change("## Second round", "## ", "### "), "found 1"),
-    ("begins_with_minutes_and_neighbours", change("# Loop", "**25 minutes**", "25 minutes"), "how long"),
+    (
+        "begins_with_minutes_and_neighbours",
+        change("# Loop", "**25 minutes**", "25 minutes"),
+        "how long",
+    ),
     ("begins_with_minutes_and_neighbours", change("# Loop", "01_first", "03_third"), "01_first"),
     ("begins_with_minutes_and_neighbours", change("# Loop", "03_third", "01_first"), "03_third"),
     ("has_short_code_cells", change("cost", "cost", "cost\n" * 9), "9 lines"),
@@ -201,7 +276,11 @@ BREACHES = [
     ("has_code_that_runs_anywhere", change("cost", "cost", "# pip install"), "pip"),
     ("hides_nothing_from_nbval", ignore_many, "3 at most"),
     ("hides_nothing_from_nbval", tag("lab.check", "nbval-ignore-output"), "holds a claim"),
-    ("hides_nothing_from_nbval", change("lab.check", "lab", "# NBVAL_IGNORE_OUTPUT\nlab"), "holds a claim"),
+    (
+        "hides_nothing_from_nbval",
+        change("lab.check", "lab", "# NBVAL_IGNORE_OUTPUT\nlab"),
+        "holds a claim",
+    ),
     ("hides_nothing_from_nbval", tag("cost", "raises-exception"), "lab.expect"),
     ("hides_nothing_from_nbval", tag("cost", "nbval-skip"), "lab.expect"),
     ("specifies_and_checks_its_exercises", change("def answer", "...", "return"), "fill in"),

@@ -369,4 +369,4 @@ def test_the_table_shows_what_is_not_zero_and_the_traces():
     assert repr(n).splitlines() == ["count", "traces  0", "0 Python calls"]
     n = counted(lambda: fresh()(tf.constant(1.0)))
     assert "graph operations" in repr(n) and "session runs" not in repr(n)
-    assert n.plot().text == "1 calls: 1 traced."
+    assert n.plot().caption == "1 calls: 1 traced."

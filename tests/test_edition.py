@@ -12,7 +12,7 @@ from kernels import client, kernel_environment
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from labkit import __main__ as command
-from labkit.edition import NEW, RENEWED, UP_TO_DATE, make_workspace, set_aside
+from labkit.course.workspace import NEW, RENEWED, UP_TO_DATE, make_workspace, set_aside
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -61,20 +61,29 @@ def test_the_edition_has_no_outputs_and_no_solutions(course):
     assert all(cell.outputs == [] and cell.execution_count is None for cell in cells[1:])
     assert (source / LOOP).read_bytes() == before
     assert {path.name for path in workspace.rglob("*") if path.is_file()} == {
-        "00_start_here.ipynb", LOOP, ".labkit.json", "loop.png", "CLAIMS.md",
-    }  # fmt: skip
+        "00_start_here.ipynb",
+        LOOP,
+        ".labkit.json",
+        "loop.png",
+        "CLAIMS.md",
+    }
 
 
 def test_an_unedited_lesson_is_renewed_though_it_has_been_run(course):
     source, workspace = course
     make_workspace(source, workspace)
     notebook = nbformat.read(workspace / LOOP, as_version=4)
-    notebook.cells[1].outputs, notebook.cells[1].execution_count = [new_output("stream", text="ran\n")], 1
+    notebook.cells[1].outputs, notebook.cells[1].execution_count = (
+        [new_output("stream", text="ran\n")],
+        1,
+    )
     notebook.cells.append(new_code_cell(""))  # what Shift-Enter in the last cell adds
     nbformat.write(notebook, workspace / LOOP)
     before = (workspace / LOOP).read_bytes()
     assert make_workspace(source, workspace)[1] == (LOOP, UP_TO_DATE)
-    assert (workspace / LOOP).read_bytes() == before  # the learner's outputs stay while nothing newer is there
+    assert (
+        workspace / LOOP
+    ).read_bytes() == before  # the learner's outputs stay while nothing newer is there
 
     nbformat.write(lesson("Guess again."), source / LOOP)
     assert make_workspace(source, workspace)[1] == (LOOP, RENEWED)
@@ -98,7 +107,9 @@ def test_an_edited_lesson_is_kept_whatever_happens(course):
     assert (workspace / LOOP).read_bytes() == mine
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"cells": "none"}', '{"cells": [{}]}', "\x00", "null"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"cells": "none"}', '{"cells": [{}]}', "\x00", "null"]
+)
 def test_an_unreadable_file_is_kept(course, text):
     source, workspace = course
     make_workspace(source, workspace)
@@ -187,12 +198,16 @@ def test_a_workspace_that_cannot_be_made_is_an_error_without_traceback(started, 
 
 
 def test_doctor_says_by_its_exit_status_whether_all_is_well(monkeypatch, capsys):
-    from labkit import environment
+    from labkit.course import environment
 
     checks = [environment.Check("memory", "ok", "8.0 GiB free")]
-    monkeypatch.setattr(environment, "doctor", lambda brief=False: environment.Report(checks, brief))
+    monkeypatch.setattr(
+        environment, "doctor", lambda brief=False: environment.Report(checks, brief)
+    )
     assert command.main(["doctor"]) == 0
-    checks.append(environment.Check("tensorflow", "bad", "tensorflow is missing", "run `make lab` again"))
+    checks.append(
+        environment.Check("tensorflow", "bad", "tensorflow is missing", "run `make lab` again")
+    )
     assert command.main(["doctor"]) == 1
     assert "run `make lab` again" in capsys.readouterr().out
 
@@ -206,11 +221,15 @@ def test_no_news_by_default_and_the_learners_own_settings_win(tmp_path):
 
     def choice(app_settings):
         found, _ = get_settings(app_settings, schemas, str(tmp_path), name)
-        return {key: found["schema"]["properties"][key]["default"] for key in found["schema"]["properties"]} | (
-            found["settings"]
-        )
+        return {
+            key: found["schema"]["properties"][key]["default"]
+            for key in found["schema"]["properties"]
+        } | (found["settings"])
 
-    assert (choice(str(tmp_path))["fetchNews"], choice(str(tmp_path))["checkForUpdates"]) == ("none", True)
+    assert (choice(str(tmp_path))["fetchNews"], choice(str(tmp_path))["checkForUpdates"]) == (
+        "none",
+        True,
+    )
     assert (choice(ours)["fetchNews"], choice(ours)["checkForUpdates"]) == ("false", False)
     own = tmp_path / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     own.parent.mkdir(parents=True)
@@ -220,7 +239,9 @@ def test_no_news_by_default_and_the_learners_own_settings_win(tmp_path):
 
 def test_importing_labkit_is_light():
     code = "import sys, labkit; print(sorted({'tensorflow', 'numpy', 'matplotlib', 'nbconvert'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
 
 

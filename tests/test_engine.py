@@ -6,8 +6,8 @@ import os
 import pytest
 
 import labkit as lab
-from labkit.exercises import engine
-from labkit.exercises.engine import NotYet, exercise
+from labkit.course.exercises import engine
+from labkit.course.exercises.engine import NotYet, exercise
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def _a_home_and_an_exercise(tmp_path, monkeypatch):
     monkeypatch.delenv("LABKIT_STRICT", raising=False)
     monkeypatch.setattr(engine, "_exercises", dict(engine._exercises))
 
-    @exercise("99.1", "double a number", look="Setup", hints=("one?", "two", "three"))
+    @exercise("99.1", "double a number", section="Setup", hints=("one?", "two", "three"))
     def _double(answer):
         if answer(3) != 6:
             raise NotYet(f"{answer(3)} for 3", "6", "Setup")
@@ -56,7 +56,9 @@ def test_a_decorated_stub_is_a_stub_too():
 
 def test_right_and_wrong_answers_get_a_sign_a_word_and_what_was_seen():
     assert repr(lab.check("99.1", lambda x: 2 * x)) == "✓ 99.1 passed: doubled"
-    assert repr(lab.check("99.1", lambda x: x)) == "✗ 99.1 not yet: 3 for 3; wanted: 6. Look at: Setup"
+    assert (
+        repr(lab.check("99.1", lambda x: x)) == "✗ 99.1 not yet: 3 for 3; wanted: 6. Look at: Setup"
+    )
 
 
 def test_an_answer_that_raises_is_reported_and_not_raised():
@@ -98,7 +100,9 @@ def test_a_pass_is_kept_and_a_later_slip_does_not_take_it_away(tmp_path):
     lab.check("99.1", lambda x: 2 * x)
     lab.check("99.1", lambda x: x)
     lab.check("99.1", stub)
-    assert json.loads((tmp_path / "progress.json").read_text(encoding="utf-8")) == {"99.1": "passed"}
+    assert json.loads((tmp_path / "progress.json").read_text(encoding="utf-8")) == {
+        "99.1": "passed"
+    }
     assert "1 of 1 exercises passed" in str(lab.progress("99"))
 
 
@@ -119,7 +123,9 @@ def test_a_folder_that_cannot_be_written_spoils_no_answer(monkeypatch, tmp_path)
 def test_agree_names_a_missing_return_and_the_first_difference():
     with pytest.raises(NotYet, match="is a `return` missing"):
         engine.agree(None, [1.0], "for one row")
-    with pytest.raises(NotYet, match=r"for one row, the result is wrong: \[0\]: 2.0 instead of 1.0"):
+    with pytest.raises(
+        NotYet, match=r"for one row, the result is wrong: \[0\]: 2.0 instead of 1.0"
+    ):
         engine.agree([2.0], [1.0], "for one row")
     engine.agree([1.0], [1.0], "for one row")
 
@@ -169,7 +175,8 @@ def yields(x):
 
 
 @pytest.mark.parametrize(
-    "answer", [identity, constant, raises, loops, yields, lambda x: x, len, str, 7, "text", 0, False]
+    "answer",
+    [identity, constant, raises, loops, yields, lambda x: x, len, str, 7, "text", 0, False],
 )
 def test_whatever_somebody_wrote_is_an_attempt(answer):
     assert lab.check("99.1", answer).state == "not yet"
@@ -206,8 +213,10 @@ def test_a_long_error_is_cut():
 
 @pytest.mark.parametrize("value", ['"excellent"', "3", '["passed"]', "{}", "null"])
 def test_a_state_that_nobody_wrote_counts_as_none(tmp_path, value):
-    (tmp_path / "progress.json").write_text(f'{{"99.1": {value}, "98.7": "passed"}}', encoding="utf-8")
-    assert lab.progress("99").rows == [["99.1", "double a number", "○ not attempted"]]
+    (tmp_path / "progress.json").write_text(
+        f'{{"99.1": {value}, "98.7": "passed"}}', encoding="utf-8"
+    )
+    assert lab.progress("99").cells == [["99.1", "double a number", "○ not attempted"]]
     lab.check("99.1", lambda x: 2 * x)
     record = json.loads((tmp_path / "progress.json").read_text(encoding="utf-8"))
     assert record == {"98.7": "passed", "99.1": "passed"}  # other lessons are kept
@@ -226,7 +235,9 @@ def test_a_record_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", full)
     assert lab.check("99.1", lambda x: 2 * x).state == "passed"
-    assert json.loads((tmp_path / "progress.json").read_text(encoding="utf-8")) == {"98.7": "passed"}
+    assert json.loads((tmp_path / "progress.json").read_text(encoding="utf-8")) == {
+        "98.7": "passed"
+    }
 
 
 def test_whoever_reads_while_another_writes_sees_a_whole_record(tmp_path):

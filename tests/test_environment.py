@@ -48,9 +48,17 @@ def test_pins_are_the_locked_versions(name):
     pin, wanted = PINS[name], DIRECT[name]
     (specifier,) = pin.specifier
     assert specifier.operator == "=="
-    assert specifier.version in locked()[name], f"{name}: environment.yml and requirements.lock name other versions"
-    assert wanted.specifier.contains(specifier.version), f"{name}: the lock is outside pyproject.toml's range"
-    assert Marker(str(pin.marker)) == Marker(str(wanted.marker)) if wanted.marker else pin.marker is None
+    assert specifier.version in locked()[name], (
+        f"{name}: environment.yml and requirements.lock name other versions"
+    )
+    assert wanted.specifier.contains(specifier.version), (
+        f"{name}: the lock is outside pyproject.toml's range"
+    )
+    assert (
+        Marker(str(pin.marker)) == Marker(str(wanted.marker))
+        if wanted.marker
+        else pin.marker is None
+    )
 
 
 def test_the_lock_holds_what_setting_up_needs():
@@ -60,7 +68,9 @@ def test_the_lock_holds_what_setting_up_needs():
 def test_every_locked_package_has_hashes():
     packages = re.split(r"^(?=[\w.-]+==)", LOCK, flags=re.MULTILINE)[1:]
     assert len(packages) >= len(locked()) > len(DIRECT)
-    without = [text.split()[0] for text in packages if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", text)]
+    without = [
+        text.split()[0] for text in packages if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", text)
+    ]
     assert without == []
 
 
@@ -71,16 +81,25 @@ def test_the_lock_names_no_address():
 def test_the_workflow_tries_the_python_versions_of_the_project():
     allowed = SpecifierSet(PROJECT["requires-python"])
     versions = [f"3.{minor}" for minor in range(40) if allowed.contains(f"3.{minor}")]
-    tried = [job["strategy"]["matrix"]["python"] for job in WORKFLOW["jobs"].values() if "strategy" in job]
+    tried = [
+        job["strategy"]["matrix"]["python"]
+        for job in WORKFLOW["jobs"].values()
+        if "strategy" in job
+    ]
     assert tried
     assert all(found == versions for found in tried)
-    python = next(entry for entry in ENVIRONMENT["dependencies"] if str(entry).startswith("python="))
+    python = next(
+        entry for entry in ENVIRONMENT["dependencies"] if str(entry).startswith("python=")
+    )
     assert python.removeprefix("python=") in versions
 
 
 def test_the_workflow_may_read_and_no_more():
     assert WORKFLOW["permissions"] == {"contents": "read"}
-    assert all("permissions" not in job and job["timeout-minutes"] <= 60 for job in WORKFLOW["jobs"].values())
+    assert all(
+        "permissions" not in job and job["timeout-minutes"] <= 60
+        for job in WORKFLOW["jobs"].values()
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such permission")

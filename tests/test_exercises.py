@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 import labkit as lab
-from labkit.exercises import engine
+from labkit.course.exercises import engine
 
 HERE = Path(__file__).parent
 LESSONS = sorted((HERE.parent / "notebooks").glob("[0-9]*.ipynb"))
@@ -24,7 +24,9 @@ def cells(lesson, tag=None):
     """Return the sources of a lesson's code cells, those with a tag if one is given."""
     book = nbformat.read(lesson, as_version=4)
     return [
-        c.source for c in book.cells if c.cell_type == "code" and (tag is None or tag in c.metadata.get("tags", []))
+        c.source
+        for c in book.cells
+        if c.cell_type == "code" and (tag is None or tag in c.metadata.get("tags", []))
     ]
 
 
@@ -63,19 +65,28 @@ def test_each_exercise_has_a_stub_a_solution_hints_and_wrong_answers(lesson):
     for id in answers:
         task = engine._find(id)
         assert len(task.hints) == 3 and len(set(task.hints)) == 3
-        assert sum(wrong[0] == id for wrong in wrong_answers()) >= 2, f"{id} needs two wrong answers or more"
-        assert len({wrong[3] for wrong in wrong_answers() if wrong[0] == id}) >= 2, f"{id}: each with its own message"
+        assert sum(wrong[0] == id for wrong in wrong_answers()) >= 2, (
+            f"{id} needs two wrong answers or more"
+        )
+        assert len({wrong[3] for wrong in wrong_answers() if wrong[0] == id}) >= 2, (
+            f"{id}: each with its own message"
+        )
 
 
 def test_every_registered_exercise_stands_in_a_lesson():
     lab.progress()  # imports every module of exercises
     standing = {id for lesson in LESSONS for id in checked(lesson)}
-    assert {id for id in engine._exercises if id[:2] in {path.name[:2] for path in LESSONS}} == standing
+    assert {
+        id for id in engine._exercises if id[:2] in {path.name[:2] for path in LESSONS}
+    } == standing
 
 
 @pytest.mark.parametrize(
     ("id", "answer", "fragment"),
-    [pytest.param(id, answer, part, id=f"{id}-{name}") for id, name, answer, part in wrong_answers()],
+    [
+        pytest.param(id, answer, part, id=f"{id}-{name}")
+        for id, name, answer, part in wrong_answers()
+    ],
 )
 def test_a_wrong_answer_gets_its_own_message(id, answer, fragment):
     outcome = lab.check(id, answer)

@@ -5,15 +5,15 @@ import re
 import pytest
 
 import labkit as lab
-from labkit.picture import Picture, canvas
+from labkit.show.figure import Figure, new_axes
 
 
 def drawing(drawn):
     def draw(n, m):
         drawn.append((n, m))
-        fig, ax = canvas(1)
+        fig, ax = new_axes(1)
         ax.plot([0, n], [0, m])
-        return Picture(fig, f"n is {n} and m is {m}")
+        return Figure(fig, f"n is {n} and m is {m}")
 
     return draw
 
@@ -46,7 +46,9 @@ def test_each_setting_is_drawn_once():
 
 def test_the_twin_shows_first_middle_and_last_with_alternative_text():
     explorer = lab.explore(drawing([]), n=[1, 2, 3], m=[4, 5, 6])
-    assert repr(explorer).splitlines() == [f"n={n}, m={n + 3}: n is {n} and m is {n + 3}" for n in (1, 2, 3)]
+    assert repr(explorer).splitlines() == [
+        f"n={n}, m={n + 3}: n is {n} and m is {n + 3}" for n in (1, 2, 3)
+    ]
     alts = re.findall(r'<img alt="([^"]+)"', explorer._twin())
     assert alts == repr(explorer).splitlines()
 
@@ -84,7 +86,9 @@ def test_the_widget_comes_with_a_text_and_with_the_twin(displayed):
     assert widget["application/vnd.jupyter.widget-view+json"]["model_id"]
     assert twin["text/plain"] == repr(explorer)
     assert twin["text/html"].startswith("<details><summary>")
-    assert twin["text/html"].count('src="data:image/png;base64,iVBOR') == 3  # the pictures are in the page itself
+    assert (
+        twin["text/html"].count('src="data:image/png;base64,iVBOR') == 3
+    )  # the pictures are in the page itself
 
 
 def test_without_widgets_the_twin_is_all_there_is(displayed, monkeypatch):
@@ -94,7 +98,9 @@ def test_without_widgets_the_twin_is_all_there_is(displayed, monkeypatch):
 
 
 def test_words_of_a_picture_cannot_become_html():
-    explorer = lab.explore(lambda n: Picture(canvas(1)[0], '"><script>alert(1)</script>.'), n=[1, 2])
+    explorer = lab.explore(
+        lambda n: Figure(new_axes(1)[0], '"><script>alert(1)</script>.'), n=[1, 2]
+    )
     assert "<script" not in explorer._twin()
     assert "<script" not in explorer.widget().children[-1].value
 

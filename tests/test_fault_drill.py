@@ -20,11 +20,34 @@ import tensorflow as tf
 import labkit as lab
 
 LESSON = Path(__file__).resolve().parents[1] / "notebooks" / "09_loading_in_a_loop.ipynb"
-RELOADER = ["look", "fetch", "restore", "ready", "Server", "Reloader"]  # the code that a learner takes home
+RELOADER = [
+    "look",
+    "fetch",
+    "restore",
+    "ready",
+    "Server",
+    "Reloader",
+]  # the code that a learner takes home
 DRILL = [
-    "folder", "stamp", "other", "flip", "damages", "kinds", "checksum", "write", "publish", "Advised", "Step", "plan",
-    "truth", "good", "arrive", "fresh", "drill", "judge",
-]  # fmt: skip
+    "folder",
+    "stamp",
+    "other",
+    "flip",
+    "damages",
+    "kinds",
+    "checksum",
+    "write",
+    "publish",
+    "Advised",
+    "Step",
+    "plan",
+    "truth",
+    "good",
+    "arrive",
+    "fresh",
+    "drill",
+    "judge",
+]
 
 
 def defined(source):
@@ -34,7 +57,12 @@ def defined(source):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Assign):
-            names |= {name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+            names |= {
+                name.id
+                for target in node.targets
+                for name in ast.walk(target)
+                if isinstance(name, ast.Name)
+            }
     return names
 
 
@@ -42,17 +70,23 @@ def cells():
     """Return the sources of the lesson's code cells, without exercises and solutions."""
     book = nbformat.read(LESSON, as_version=4)
     hidden = {"exercise", "solution"}
-    return [c.source for c in book.cells if c.cell_type == "code" and not hidden & set(c.metadata.get("tags", []))]
+    return [
+        c.source
+        for c in book.cells
+        if c.cell_type == "code" and not hidden & set(c.metadata.get("tags", []))
+    ]
 
 
 @pytest.fixture(scope="module")
 def shown():
     """Run the cells that define the drill and the reloader, and return what they define."""
-    space = {"lab": lab, "np": np, "tf": tf, "keras": keras, "rows": lab.models.rows(100)}
+    space = {"lab": lab, "np": np, "tf": tf, "keras": keras, "rows": lab.models.random_rows(100)}
     space["models"] = {"small": lab.models.mlp()}
     wanted = {*RELOADER, *DRILL}
     for source in cells():
-        only_imports = all(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(source).body)
+        only_imports = all(
+            isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(source).body
+        )
         if only_imports or wanted & defined(source):
             exec(source, space)
             wanted -= defined(source)
@@ -96,7 +130,9 @@ def test_no_prediction_is_lost_or_wrong_and_every_fault_is_reported(shown, anywh
 
     assert len(log) >= 2000
     assert (found["lost"], found["wrong"]) == (0, 0)
-    assert {version for version, _ in server.reports} == faulty(arrivals)  # all of them, and no false alarm
+    assert {version for version, _ in server.reports} == faulty(
+        arrivals
+    )  # all of them, and no false alarm
     assert found["longest wait"] < every  # a good version answers within one check interval
 
 
@@ -112,7 +148,9 @@ def test_the_server_of_the_advice_loses_predictions_and_misses_the_wrong_shape(s
 
 
 def test_without_probe_rows_the_wrong_shape_loses_predictions(shown, monkeypatch):
-    monkeypatch.setitem(shown.Reloader.check.__globals__, "ready", lambda model, probe: tf.function(model))
+    monkeypatch.setitem(
+        shown.Reloader.check.__globals__, "ready", lambda model, probe: tf.function(model)
+    )
     server = shown.fresh(shown.Reloader)
     found = shown.judge(server, shown.drill(server, {5: "wrong shape", 55: "good"}, count=80))
     assert found["lost"] == 50
@@ -130,9 +168,15 @@ def test_a_wrong_answer_is_noticed(shown):
 
 def test_a_lazy_check_is_noticed(shown):
     server = shown.fresh(shown.Reloader)
-    assert shown.judge(server, shown.drill(server, {11: "good"}, every=10, count=60))["longest wait"] == 9
+    assert (
+        shown.judge(server, shown.drill(server, {11: "good"}, every=10, count=60))["longest wait"]
+        == 9
+    )
     server = shown.fresh(shown.Reloader)
-    assert shown.judge(server, shown.drill(server, {11: "good"}, every=50, count=60))["longest wait"] == 39
+    assert (
+        shown.judge(server, shown.drill(server, {11: "good"}, every=50, count=60))["longest wait"]
+        == 39
+    )
 
 
 # ---- the parts of the reloader ----
@@ -161,7 +205,9 @@ def test_what_heals_is_taken_at_the_next_check_also_after_the_last_try(shown):
     assert server.version == 1
 
 
-@pytest.mark.parametrize("spoil", [os.unlink, lambda note: note.write_text('{"version": 1, "fi'), Path.touch])
+@pytest.mark.parametrize(
+    "spoil", [os.unlink, lambda note: note.write_text('{"version": 1, "fi'), Path.touch]
+)
 def test_a_note_that_is_missing_or_spoiled_does_no_harm(shown, spoil):
     server = shown.fresh(shown.Reloader)
     note = server.folder / "latest.json"
@@ -252,7 +298,9 @@ def test_the_reloader_is_at_most_forty_lines(shown):
         for node in ast.parse(source).body:
             if getattr(node, "name", None) in RELOADER:
                 for inner in ast.walk(node):
-                    if isinstance(inner, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(inner):
+                    if isinstance(inner, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(
+                        inner
+                    ):
                         inner.body.pop(0)
                 lines += len(ast.unparse(node).replace("\n\n", "\n").splitlines())
     assert 20 < lines <= 40

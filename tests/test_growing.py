@@ -6,8 +6,8 @@ import pytest
 from fakes import Clock
 
 import labkit as lab
-from labkit import growing, rounds
-from labkit.growing import Growth
+from labkit.measure import growth, rounds
+from labkit.measure.growth import Growth
 
 MIB = 2**20
 
@@ -20,7 +20,7 @@ def loop(monkeypatch):
         calls = []
         clock = Clock()
         monkeypatch.setattr(rounds, "clock", clock)
-        monkeypatch.setattr(growing, "_resident_bytes", lambda: 500 * MIB + level(len(calls)))
+        monkeypatch.setattr(growth, "_resident_bytes", lambda: 500 * MIB + level(len(calls)))
 
         def fn():
             calls.append(None)
@@ -106,10 +106,17 @@ def test_operations(shape):
 
     result = lab.growth(fn, what="ops", graph=graph, calls=10)
     assert result.verdict == verdict
-    assert result.values[-1] == sum(added(n) for n in range(2, 122))  # exact; the first call is no growth
+    assert result.values[-1] == sum(
+        added(n) for n in range(2, 122)
+    )  # exact; the first call is no growth
     if shape == "five a call":
         assert result.per_call == 5
-        assert repr(result).splitlines()[-1].split() == ["after", "1,200", "calls", "600"] or "600" in repr(result)
+        assert repr(result).splitlines()[-1].split() == [
+            "after",
+            "1,200",
+            "calls",
+            "600",
+        ] or "600" in repr(result)
 
 
 def test_operations_of_the_default_graph_of_tf1():
@@ -139,7 +146,7 @@ def test_the_function_is_called_as_often_as_it_says():
 def test_resident_memory_is_that_of_this_process():
     import psutil
 
-    assert growing._resident_bytes() == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
+    assert growth._resident_bytes() == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
 
 
 @pytest.mark.parametrize("options", [{"what": "time"}, {"blocks": 7}, {"calls": 0}])
@@ -153,15 +160,19 @@ def test_an_error_of_the_function_arrives():
         lab.growth(lambda: 1 / 0)
 
 
-@pytest.mark.parametrize(("what", "shown"), [("memory", "≈11.0 MiB"), ("cost", "≈1.20 ms"), ("ops", "1,234")])
+@pytest.mark.parametrize(
+    ("what", "shown"), [("memory", "≈11.0 MiB"), ("cost", "≈1.20 ms"), ("ops", "1,234")]
+)
 def test_the_table_shows_start_half_and_end(what, shown):
     last = {"memory": 11 * MIB, "cost": 1.2e-3, "ops": 1234}[what]
     result = Growth(what, [0.0] * 11 + [last], 100, 0)
     text = repr(result)
     assert shown in text
     assert [line.rsplit("  ", 1)[0].strip() for line in text.splitlines()[2:]] == [
-        "after the first block", "at half", "after 1,200 calls",
-    ]  # fmt: skip
+        "after the first block",
+        "at half",
+        "after 1,200 calls",
+    ]
     assert json.dumps(result.values)
 
 

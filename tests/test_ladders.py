@@ -5,8 +5,10 @@ import random
 import pytest
 from fakes import comparison
 
-from labkit import ladders
-from labkit.ladders import Ladder
+import labkit as lab
+from labkit import own_model
+from labkit.own_model import ladder
+from labkit.own_model.ladder import Ladder
 
 WAYS = {
     "slow": lambda model, x: lambda x: sum([model] * x),
@@ -17,7 +19,10 @@ WAYS = {
 def made(costs, floor):
     """Return a ladder with these costs per call."""
     rng = random.Random(1)
-    samples = {name: [cost * rng.lognormvariate(0, 0.05) for _ in range(60)] for name, cost in costs.items()}
+    samples = {
+        name: [cost * rng.lognormvariate(0, 0.05) for _ in range(60)]
+        for name, cost in costs.items()
+    }
     first = {name: 50 * cost for name, cost in costs.items()}
     calls = {name: 10 * i for i, name in enumerate(costs, start=1)}
     return Ladder(samples, floor, first_call=first, seconds=1.0, python_calls=calls)
@@ -26,7 +31,7 @@ def made(costs, floor):
 def test_a_rung_with_another_result_stops_the_climb():
     wrong = WAYS | {"wrong": lambda model, x: lambda x: model * x + 1}
     with pytest.raises(AssertionError, match="wrong and slow do not give the same result"):
-        ladders.climb(wrong, 2, 100, floor="fast", budget=0.02)
+        ladder.compare_candidates(wrong, 2, 100, baseline="fast", budget=0.02)
 
 
 def test_each_rung_gets_as_many_calls_as_fill_a_sample_and_the_time_is_per_call(monkeypatch):
@@ -41,8 +46,10 @@ def test_each_rung_gets_as_many_calls_as_fill_a_sample_and_the_time_is_per_call(
 
         return lambda model, x: call
 
-    monkeypatch.setattr(ladders.rounds, "clock", lambda: now[0])
-    steps = ladders.climb({"slow": way("slow", 0.01), "fast": way("fast", 1e-6)}, None, 1, floor="fast", budget=2)
+    monkeypatch.setattr(ladder.rounds, "clock", lambda: now[0])
+    steps = ladder.compare_candidates(
+        {"slow": way("slow", 0.01), "fast": way("fast", 1e-6)}, None, 1, baseline="fast", budget=2
+    )
     assert steps.median["slow"].value == pytest.approx(0.01)
     assert steps.median["fast"].value == pytest.approx(1e-6)
     assert steps.ratio["slow"].value == pytest.approx(10_000, rel=1e-3)
@@ -50,7 +57,7 @@ def test_each_rung_gets_as_many_calls_as_fill_a_sample_and_the_time_is_per_call(
 
 
 def test_the_first_answer_contains_the_making_and_python_calls_are_counted():
-    steps = ladders.climb(WAYS, 2, 1000, floor="fast", budget=0.02)
+    steps = ladder.compare_candidates(WAYS, 2, 1000, baseline="fast", budget=0.02)
     assert set(steps.python_calls) == set(steps.first_call) == {"slow", "fast"}
     assert all(seconds > 0 for seconds in steps.first_call.values())
     assert "Python calls" in repr(steps)
@@ -60,37 +67,41 @@ def test_the_first_answer_contains_the_making_and_python_calls_are_counted():
 def test_the_picture_has_a_mark_per_rung_and_model_and_names_the_floor():
     two = {"small": made({"predict": 1e-2, "call": 1e-3, "floor": 1e-5}, "floor")}
     two["wide"] = made({"predict": 1e-2, "call": 2e-3, "floor": 1e-3}, "floor")
-    picture = ladders.ladder(two)
-    assert "small: floor ≈" in picture.text
-    assert "wide: floor ≈" in picture.text
+    picture = lab.plots.ladder(two)
+    assert "small: floor ≈" in picture.caption
+    assert "wide: floor ≈" in picture.caption
     labels = [label.get_text() for label in picture.figure.axes[0].get_yticklabels()]
     assert labels == ["floor (= 1)", "call", "predict"]
-    assert made({"predict": 1e-2, "floor": 1e-5}, "floor").plot(guess=100).text.startswith("Time per call. floor ≈")
+    assert (
+        made({"predict": 1e-2, "floor": 1e-5}, "floor")
+        .plot(guess=100)
+        .caption.startswith("Time per call. floor ≈")
+    )
 
 
 def test_a_speed_is_work_by_time_and_its_share_comes_from_the_pairs():
     found = comparison({"peak": 1e-3, "model": 2e-3})
-    table = ladders.speeds(found, work=1e9, peak="peak")
-    model = next(row for row in table.rows if row[0] == "model")
+    table = found.speed_table(work=1e9, peak="peak")
+    model = next(row for row in table.cells if row[0] == "model")
     assert model[2].startswith(("≈50", "≈49"))
     assert "GFLOP/s" in model[1]
 
 
 def test_the_roof_is_the_lower_of_two_limits():
-    text = ladders.roofline(100e9, 10e9, {"few": (1.0, 5e9), "many": (100.0, 50e9)}).text
-    assert "few ≈5.00 GFLOP/s, ≈50.0 % of its roof" in text  # one operation per byte: 10 GFLOP/s at most
+    text = lab.plots.roofline(100e9, 10e9, {"few": (1.0, 5e9), "many": (100.0, 50e9)}).caption
+    assert (
+        "few ≈5.00 GFLOP/s, ≈50.0 % of its roof" in text
+    )  # one operation per byte: 10 GFLOP/s at most
     assert "many ≈50.0 GFLOP/s, ≈50.0 % of its roof" in text
 
 
 def test_the_interpreter_is_ready_for_its_shape(tmp_path):
     import numpy as np
 
-    import labkit as lab
-
     lab.setup()
-    model, row = lab.models.mlp(), lab.models.rows(1)
+    model, row = lab.models.mlp(), lab.models.random_rows(1)
     model.export(tmp_path / "m.tflite", format="litert", verbose=False)
-    ready = ladders.interpreter((tmp_path / "m.tflite").read_bytes(), (1, 10))
+    ready = own_model.litert_interpreter((tmp_path / "m.tflite").read_bytes(), (1, 10))
     ready.set_tensor(ready.get_input_details()[0]["index"], row)
     ready.invoke()
     answer = ready.get_tensor(ready.get_output_details()[0]["index"])

@@ -16,7 +16,9 @@ from nbval.plugin import get_sanitize_patterns
 
 ROOT = Path(__file__).resolve().parents[1]
 # As nbval reads it: it names no encoding, so anything but ASCII would be read differently on Windows.
-PATTERNS = get_sanitize_patterns((ROOT / "tests" / "nbval_sanitize.cfg").read_text(encoding="ascii"))
+PATTERNS = get_sanitize_patterns(
+    (ROOT / "tests" / "nbval_sanitize.cfg").read_text(encoding="ascii")
+)
 
 
 def sanitize(text):
@@ -79,7 +81,10 @@ def test_what_differs_between_machines_is_set_aside(one, other):
         ("438 calls", "439 calls"),
         ("12 Python calls and 3 traces", "12 Python calls and 4 traces"),
         ('<img src="a.png">', '<img src="b.png">'),
-        ('<img alt="a" src="data:image/png;base64,AAA=">', '<img alt="b" src="data:image/png;base64,AAA=">'),
+        (
+            '<img alt="a" src="data:image/png;base64,AAA=">',
+            '<img alt="b" src="data:image/png;base64,AAA=">',
+        ),
         ("a b", "a  b"),  # one space separates words, more of them columns
     ],
 )
@@ -87,15 +92,37 @@ def test_what_matters_is_not_hidden(one, other):
     assert sanitize(one) != sanitize(other)
 
 
-UNITS = ["", "ns", "µs", "ms", "s", "min", "h", "×", "%", "KiB", "MiB", "GiB", "rounds", "calls", "calls/s", "rows/s"]
+UNITS = [
+    "",
+    "ns",
+    "µs",
+    "ms",
+    "s",
+    "min",
+    "h",
+    "×",
+    "%",
+    "KiB",
+    "MiB",
+    "GiB",
+    "rounds",
+    "calls",
+    "calls/s",
+    "rows/s",
+]
 
 
 @pytest.mark.parametrize("unit", [*UNITS, "GFLOP/s", "GB/s"])
 def test_every_figure_that_labkit_writes_is_set_aside_whole(unit):
-    from labkit.text import figure
+    from labkit.show.format import measured
 
-    for x, interval in [(0.0123, None), (4.8123, (4.7, 4.92)), (123456.0, (1e5, float("inf"))), (-2.0, (-3.0, 0.0))]:
-        assert sanitize(figure(x, unit, interval)) == " ≈# "
+    for x, interval in [
+        (0.0123, None),
+        (4.8123, (4.7, 4.92)),
+        (123456.0, (1e5, float("inf"))),
+        (-2.0, (-3.0, 0.0)),
+    ]:
+        assert sanitize(measured(x, unit, interval)) == " ≈# "
 
 
 # ---- the patches, on small notebooks without TensorFlow ----
@@ -105,7 +132,10 @@ def test_every_figure_that_labkit_writes_is_set_aside_whole(unit):
 CHILD = "import time\n_ = os.system('echo said by a child')\ntime.sleep(1)"
 NOTEBOOKS = {
     "semicolon": ["41;", "41 + 1", "print(_, Out[2], sorted(Out))"],
-    "compiled": ["import os, time\n_ = os.write(2, b'said by compiled code\\n')\ntime.sleep(1)", CHILD],
+    "compiled": [
+        "import os, time\n_ = os.write(2, b'said by compiled code\\n')\ntime.sleep(1)",
+        CHILD,
+    ],
     "environment": [
         "import os\nnames = 'LABKIT_STRICT', 'LABKIT_PROGRESS', 'PYTHONHASHSEED', 'CUDA_VISIBLE_DEVICES'\n"
         "{name: os.environ.get(name) for name in names}",
@@ -129,7 +159,9 @@ def outcome(tmp_path_factory):
     for name, sources in NOTEBOOKS.items():
         notebook = stored[name] = new_notebook(cells=[new_code_cell(source) for source in sources])
         home = tmp_path_factory.mktemp("home")
-        client(notebook, folder, allow_errors=name == "stops").execute(env=environ | {"LABKIT_HOME": str(home)})
+        client(notebook, folder, allow_errors=name == "stops").execute(
+            env=environ | {"LABKIT_HOME": str(home)}
+        )
         if name == "cleared":
             notebook.cells[1].outputs = []
         nbformat.write(notebook, folder / f"{name}.ipynb")
@@ -147,10 +179,28 @@ def outcome(tmp_path_factory):
         "--nbval",
         "--nbval-current-env",
     ]
-    command += [f"--nbval-sanitize-with={ROOT / 'tests' / 'nbval_sanitize.cfg'}", "--junitxml=report.xml", "-q", "."]
+    command += [
+        f"--nbval-sanitize-with={ROOT / 'tests' / 'nbval_sanitize.cfg'}",
+        "--junitxml=report.xml",
+        "-q",
+        ".",
+    ]
     # What a shell may hold and no kernel should see: the kernels' own variables turned to something else.
-    shell = environ | {"PYTHONPATH": str(ROOT), "LABKIT_STRICT": "", "MPLBACKEND": "svg", "PYTHONHASHSEED": "7"}
-    done = subprocess.run(command, cwd=folder, env=shell, capture_output=True, text=True, encoding="utf-8", timeout=120)
+    shell = environ | {
+        "PYTHONPATH": str(ROOT),
+        "LABKIT_STRICT": "",
+        "MPLBACKEND": "svg",
+        "PYTHONHASHSEED": "7",
+    }
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=shell,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+    )
     assert done.returncode == 1, done.stdout + done.stderr  # some fail, as they must
     results = {}
     for case in ET.parse(folder / "report.xml").iter("testcase"):
@@ -194,7 +244,8 @@ def test_a_notebook_stops_at_its_first_failing_cell(outcome):
     _, results = outcome
     assert words(outcome, "stops") == ["passed", "passed", "failure", "skipped", "skipped"]
     assert all(
-        "stops.ipynb stopped at its first failing cell, Cell 2" in message for _, message in results["stops"][3:]
+        "stops.ipynb stopped at its first failing cell, Cell 2" in message
+        for _, message in results["stops"][3:]
     )
 
 
@@ -205,7 +256,9 @@ def test_a_cleared_output_is_noticed(outcome):
 def test_another_nbval_is_refused(tmp_path):
     fake = tmp_path / "nbval-9.9.dist-info"
     fake.mkdir()
-    (fake / "METADATA").write_text("Metadata-Version: 2.1\nName: nbval\nVersion: 9.9\n", encoding="utf-8")
+    (fake / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: nbval\nVersion: 9.9\n", encoding="utf-8"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", "-q"],
         cwd=tmp_path,

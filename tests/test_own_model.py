@@ -19,14 +19,35 @@ from keras import layers
 
 import labkit as lab
 from labkit import own_model
-from labkit.own_model import BadModel, advice, forms, ladder, loading, measuring, paths, reasons, report, rungs, samples
+from labkit.measure.results import Comparison
+from labkit.own_model import (
+    BadModel,
+    advice,
+    candidates,
+    loading,
+    measuring,
+    paths,
+    reasons,
+    report,
+    samples,
+)
+from labkit.own_model import interactive as forms
+from labkit.own_model import prepare as ladder
 
 QUICK = {"batches": [1], "budget": 30, "progress": False}
 # By a test for itself, or too slow for one: the benchmark program runs all of them.
 ZOO = [
-    "two inputs, two outputs", "dict inputs and outputs", "integers", "text", "fixed batch", "stateful",
-    "dropout and normalisation", "subclassed", "random", "an input handed through",
-]  # fmt: skip
+    "two inputs, two outputs",
+    "dict inputs and outputs",
+    "integers",
+    "text",
+    "fixed batch",
+    "stateful",
+    "dropout and normalisation",
+    "subclassed",
+    "random",
+    "an input handed through",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +77,9 @@ def own_model_quiet():
 
 def sentence(text):
     """Whether a text is one short line that a person can act on."""
-    return "\n" not in text and "Traceback" not in text and 15 < len(text) < 400 and "/tmp" not in text
+    return (
+        "\n" not in text and "Traceback" not in text and 15 < len(text) < 400 and "/tmp" not in text
+    )
 
 
 # ---- models ----
@@ -66,7 +89,7 @@ def sentence(text):
 def test_a_hand_made_model_gets_its_report(name, tmp_path):
     d = own_model.diagnose(HAND_MADE[name](), report_to=tmp_path / "r.html", **QUICK)
     assert d.advice and {"model(x)", "tf.function", "concrete function"} <= set(d.medians)
-    assert set(d.medians) | set(d.refused) == set(rungs.LADDER)
+    assert set(d.medians) | set(d.refused) == set(candidates.LADDER)
     assert all(sentence(why) for why in d.refused.values()), d.refused
     assert (tmp_path / "r.html").stat().st_size > 10_000
     assert d.random == (name == "random")
@@ -74,7 +97,10 @@ def test_a_hand_made_model_gets_its_report(name, tmp_path):
     if name in ("text", "dict inputs and outputs", "stateful", "fixed batch"):
         assert "LiteRT" in d.medians or "LiteRT" in d.refused
     if name == "text":
-        assert d.refused["XLA"] == "not possible: XLA compiles numbers only, and an input of this model is text"
+        assert (
+            d.refused["XLA"]
+            == "not possible: XLA compiles numbers only, and an input of this model is text"
+        )
     if name == "fixed batch":
         assert d.batch == 4 and "fixes 4 rows" in str(d.facts)
 
@@ -82,7 +108,9 @@ def test_a_hand_made_model_gets_its_report(name, tmp_path):
 @pytest.mark.parametrize("name", ["MobileNetV3Small", "VGG16"])
 def test_an_architecture_of_keras_applications_gets_its_report(name, tmp_path):
     model = getattr(keras.applications, name)(weights=None, input_shape=(32, 32, 3), classes=4)
-    d = own_model.diagnose(model, batches=[1], budget=6, progress=False, report_to=tmp_path / "r.html")
+    d = own_model.diagnose(
+        model, batches=[1], budget=6, progress=False, report_to=tmp_path / "r.html"
+    )
     assert "tf.function" in d.medians and d.seconds < 40
     assert {r.state for r in d.ladder} <= {ladder.MEASURED, ladder.SKIPPED, ladder.ABSENT}
 
@@ -149,7 +177,10 @@ def test_a_model_that_does_not_say_what_it_takes_asks_for_it():
     model = keras.Sequential([layers.Dense(2)])
     with pytest.raises(BadModel, match="give a sample, or the shape of one row"):
         own_model.diagnose(model, **QUICK)
-    assert own_model.inspect(model).rows[1] == ["input", "the model does not say: give a sample, or shape and dtype"]
+    assert own_model.inspect(model).cells[1] == [
+        "input",
+        "the model does not say: give a sample, or shape and dtype",
+    ]
     assert "tf.function" in own_model.diagnose(model, shape=(4,), **QUICK).medians
 
 
@@ -193,21 +224,44 @@ def damaged(folder, saved):
     graph.write_bytes(graph.read_bytes()[:3000])
     with own_model_quiet():
         tf.saved_model.save(tf.Module(), str(folder / "no_signature"))
-        keras.Sequential([keras.Input((3,)), layers.Lambda(lambda x: x * 2)]).save(folder / "lambda.keras")
-        keras.Sequential([keras.Input((3,)), layers.Lambda(lambda x: x * 2)]).save(folder / "lambda.h5")
+        keras.Sequential([keras.Input((3,)), layers.Lambda(lambda x: x * 2)]).save(
+            folder / "lambda.keras"
+        )
+        keras.Sequential([keras.Input((3,)), layers.Lambda(lambda x: x * 2)]).save(
+            folder / "lambda.h5"
+        )
         keras.Sequential([keras.Input((3,)), Unregistered()]).save(folder / "mine.keras")
         keras.Sequential([keras.Input((3,)), Unregistered()]).save(folder / "mine.h5")
     return {
-        "cut.keras": "not a complete zip", "flipped.keras": "is damaged", "empty.keras": "is empty",
-        "other.keras": "is damaged", "cut.h5": "is damaged", "text.h5": "is damaged",
-        "m.weights.h5": "weights without a model", "m.pb": "give the folder", "m.tflite": "converted for LiteRT",
-        "m.onnx": "ONNX", "m.pt": "PyTorch", "m.json": "without weights", "m.txt": "wanted:", "m.zip": "unpack it",
-        "empty": "no SavedModel", "versions": "versions/1", "no_weights": "is damaged", "cut_graph": "is damaged",
-        "no_signature": "no signature to call", "lambda.keras": "would run that", "lambda.h5": "would run that",
-        "mine.keras": "needs the class Unregistered", "mine.h5": "needs the class Unregistered",
-        "nowhere.keras": "there is no file", "mtflite": "did you mean m.tflite?", "x" * 5000: "cannot be read",
-        "a\0b.keras": "", " ": "no path was given",
-    }  # fmt: skip
+        "cut.keras": "not a complete zip",
+        "flipped.keras": "is damaged",
+        "empty.keras": "is empty",
+        "other.keras": "is damaged",
+        "cut.h5": "is damaged",
+        "text.h5": "is damaged",
+        "m.weights.h5": "weights without a model",
+        "m.pb": "give the folder",
+        "m.tflite": "converted for LiteRT",
+        "m.onnx": "ONNX",
+        "m.pt": "PyTorch",
+        "m.json": "without weights",
+        "m.txt": "wanted:",
+        "m.zip": "unpack it",
+        "empty": "no SavedModel",
+        "versions": "versions/1",
+        "no_weights": "is damaged",
+        "cut_graph": "is damaged",
+        "no_signature": "no signature to call",
+        "lambda.keras": "would run that",
+        "lambda.h5": "would run that",
+        "mine.keras": "needs the class Unregistered",
+        "mine.h5": "needs the class Unregistered",
+        "nowhere.keras": "there is no file",
+        "mtflite": "did you mean m.tflite?",
+        "x" * 5000: "cannot be read",
+        "a\0b.keras": "",
+        " ": "no path was given",
+    }
 
 
 class Unregistered(layers.Layer):
@@ -226,7 +280,9 @@ def test_every_wrong_or_damaged_file_is_told_in_one_sentence(saved, tmp_path, mo
         assert sentence(str(raised.value)), str(raised.value)
     assert sorted(os.listdir()) == before  # no report, no rest of one
     assert "LiteRT" in own_model.diagnose("lambda.keras", trust=True, **QUICK).medians
-    assert own_model.diagnose("mine.keras", custom_objects={"Unregistered": Unregistered}, **QUICK).advice
+    assert own_model.diagnose(
+        "mine.keras", custom_objects={"Unregistered": Unregistered}, **QUICK
+    ).advice
     with pytest.raises(BadModel, match="no signature 'x'; there is serve"):
         own_model.inspect("versions/1", signature="x")
     with pytest.raises(BadModel, match="got a int"):
@@ -241,8 +297,9 @@ def test_a_path_is_judged_without_tensorflow(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
-        "there is no file or folder nowhere.keras; check the spelling and the folder", "[]"
-    ]  # fmt: skip
+        "there is no file or folder nowhere.keras; check the spelling and the folder",
+        "[]",
+    ]
 
 
 def test_a_folder_in_a_message_is_left_out():
@@ -255,9 +312,9 @@ def test_a_folder_in_a_message_is_left_out():
 
 def test_a_rung_with_another_result_is_neither_measured_nor_recommended(monkeypatch):
     def wrong(job):
-        return lambda: [rungs.numpy_of(job.subject.call(job.x))[0] + 1]
+        return lambda: [candidates.numpy_of(job.subject.call(job.x))[0] + 1]
 
-    monkeypatch.setitem(rungs._PREPARE, rungs.LITERT, wrong)
+    monkeypatch.setitem(candidates._PREPARE, candidates.LITERT, wrong)
     d = own_model.diagnose(lab.models.mlp(), **QUICK)
     assert d.refused["LiteRT"].startswith("another result: its answer differs")
     assert any("Do not use LiteRT" in a.text for a in d.advice) and d.best != "LiteRT"
@@ -267,8 +324,8 @@ def test_a_converter_that_fails_stops_nothing(monkeypatch):
     def fails(job):
         raise RuntimeError("'tf.StringLower' op is neither a custom op nor a flex op\n" * 50)
 
-    monkeypatch.setitem(rungs._PREPARE, rungs.LITERT, fails)
-    monkeypatch.setitem(rungs._PREPARE, rungs.XLA, lambda job: 1 / 0)
+    monkeypatch.setitem(candidates._PREPARE, candidates.LITERT, fails)
+    monkeypatch.setitem(candidates._PREPARE, candidates.XLA, lambda job: 1 / 0)
     d = own_model.diagnose(lab.models.mlp(), **QUICK)
     assert d.refused["LiteRT"] == "failed: LiteRT has no operation StringLower of its own"
     assert d.refused["XLA"] == "failed: ZeroDivisionError: division by zero"
@@ -278,12 +335,16 @@ def test_a_converter_that_fails_stops_nothing(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        (rungs.XLA, "(No registered 'Where' OpKernel for XLA_CPU_JIT", "operation Where"),
-        (rungs.XLA, "must be a compile-time constant", "every shape"),
-        (rungs.LITERT, "was passed float from AssignVariableOp", "changes its own variables"),
-        (rungs.LITERT, "unresolved custom op: FlexFoo", "no operation FlexFoo"),
-        (rungs.ORT, 'In Node, ("a/b", LookupTableFindV2, "", -1)', "ONNX has no operation LookupTableFindV2"),
-        (rungs.LITERT, "failed to allocate memory for 1 GB", "memory of this machine"),
+        (candidates.XLA, "(No registered 'Where' OpKernel for XLA_CPU_JIT", "operation Where"),
+        (candidates.XLA, "must be a compile-time constant", "every shape"),
+        (candidates.LITERT, "was passed float from AssignVariableOp", "changes its own variables"),
+        (candidates.LITERT, "unresolved custom op: FlexFoo", "no operation FlexFoo"),
+        (
+            candidates.ORT,
+            'In Node, ("a/b", LookupTableFindV2, "", -1)',
+            "ONNX has no operation LookupTableFindV2",
+        ),
+        (candidates.LITERT, "failed to allocate memory for 1 GB", "memory of this machine"),
     ],
 )
 def test_a_page_of_a_converter_becomes_a_sentence(name, text, words):
@@ -307,23 +368,48 @@ def test_the_report_stands_alone_and_says_everything(whole):
     assert not re.search(r"<script|<link|src=\"(?!data:)|href=|https?:|url\(", page)
     pictures = re.findall(r'<img alt="([^"]+)" src="data:image/png;base64,([^"]+)"', page)
     assert len(pictures) == 2 and all(base64.b64decode(data)[1:4] == b"PNG" for _, data in pictures)
-    for word in ("Recommendation", tf.__version__, keras.__version__, "processor", "load before", "numbers", "shop"):
+    for word in (
+        "Recommendation",
+        tf.__version__,
+        keras.__version__,
+        "processor",
+        "load before",
+        "numbers",
+        "shop",
+    ):
         assert word in page
     for a in d.advice:
         assert report.html.escape(a.text) in page and report.html.escape(a.evidence) in page
-    for home in {str(Path.home()), str(path.parent), os.environ.get("USER") or "nobody-of-that-name"}:
+    for home in {
+        str(Path.home()),
+        str(path.parent),
+        os.environ.get("USER") or "nobody-of-that-name",
+    }:
         assert home == "/" or home not in page
 
 
 def test_each_sentence_rests_on_a_measurement(whole):
     d, _ = whole
-    assert [a.about for a in d.advice[:3]] == ["rung", "tensorflow", "first call"] or d.best not in ("LiteRT",)
-    assert all("≈" in a.evidence or "none" in a.evidence for a in d.advice if a.about not in ("refused", "budget"))
+    assert [a.about for a in d.advice[:3]] == [
+        "rung",
+        "tensorflow",
+        "first call",
+    ] or d.best not in ("LiteRT",)
+    assert all(
+        "≈" in a.evidence or "none" in a.evidence
+        for a in d.advice
+        if a.about not in ("refused", "budget")
+    )
     assert d.facts["dropout"].startswith("1 layer")
     assert d.machine["tensorflow"] == tf.__version__
-    assert d.plot().text.startswith("Time per call with 1 row") and "rows per call" in d.plot("rows").text
-    assert d.plot("break-even").text.startswith("Total time")
-    assert "relative to model(x)" in repr(d) and "because:" in repr(d) and "<table" in d._repr_html_()
+    assert (
+        d.plot().caption.startswith("Time per call with 1 row")
+        and "rows per call" in d.plot("rows").caption
+    )
+    assert d.plot("break-even").caption.startswith("Total time")
+    assert (
+        "relative to model(x)" in repr(d) and "because:" in repr(d) and "<table" in d._repr_html_()
+    )
 
 
 def made(times, **more):
@@ -334,14 +420,21 @@ def made(times, **more):
         ladder.Rung(n, first_call=0.5, gap=0.0)
         if n in times
         else ladder.Rung(n, ladder.FAILED, "it has no operation X")
-        for n in rungs.LADDER
+        for n in candidates.LADDER
     ]
     predict = None
     if "predict" in times:
-        predict = lab.results.Comparison({n: drawn[n] for n in ("model(x)", "predict")}, "model(x)")
+        predict = Comparison({n: drawn[n] for n in ("model(x)", "predict")}, "model(x)")
     first = dict.fromkeys(one, 0.5)
     return own_model.Diagnosis(
-        "m", ".keras file", {}, 1, rung, lab.results.Comparison(one, "model(x)", first_call=first), predict, **more
+        "m",
+        ".keras file",
+        {},
+        1,
+        rung,
+        Comparison(one, "model(x)", first_call=first),
+        predict,
+        **more,
     )
 
 
@@ -353,9 +446,15 @@ def test_the_advice_follows_the_figures():
     small = made({"predict": 30, "model(x)": 2, "tf.function": 0.4, "XLA": 0.15, "LiteRT": 0.002})
     assert small.best == "LiteRT" and small.best_in_tensorflow == "XLA"
     assert about(small)["rung"].startswith("Call it through LiteRT")
-    assert "XLA is the best" in about(small)["tensorflow"] and "Do not use predict" in about(small)["predict"]
+    assert (
+        "XLA is the best" in about(small)["tensorflow"]
+        and "Do not use predict" in about(small)["predict"]
+    )
     assert about(small)["overhead"].startswith("At least ≈99.9 %")
-    small.one.first_call |= {"model(x)": 0.1, "LiteRT": 0.5}  # 400 ms more at first, 2.04 ms less in each later call
+    small.one.first_call |= {
+        "model(x)": 0.1,
+        "LiteRT": 0.5,
+    }  # 400 ms more at first, 2.04 ms less in each later call
     assert "paid for itself after ≈198 calls" in about(small)["first call"]
     large = made({"predict": 100, "model(x)": 100, "tf.function": 98, "XLA": 97})
     assert large.best == "model(x)" and about(large)["rung"].startswith("Leave model(x)")
@@ -373,17 +472,21 @@ def test_the_advice_follows_the_figures():
 def test_rows_are_sent_together_only_where_that_pays():
     def many(per_row):
         rows = {"LiteRT, 1 row": [1e-3] * 40, "LiteRT, 32 rows": [per_row] * 40}
-        return {32: lab.results.Comparison(rows, "LiteRT, 1 row")}
+        return {32: Comparison(rows, "LiteRT, 1 row")}
 
     pays = about(made({"model(x)": 5, "LiteRT": 1}, many=many(1e-4)))["batch"]
     assert pays.startswith("Where rows may wait, send 32 rows in one call")
-    assert about(made({"model(x)": 5, "LiteRT": 1}, many=many(9e-4)))["batch"].startswith("Do not make requests wait")
+    assert about(made({"model(x)": 5, "LiteRT": 1}, many=many(9e-4)))["batch"].startswith(
+        "Do not make requests wait"
+    )
 
 
 def test_a_report_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     target = tmp_path / "r.html"
     target.write_text("old")
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     with pytest.raises(BadModel, match="No space left"):
         report.write("new", target)
     assert target.read_text() == "old" and os.listdir(tmp_path) == ["r.html"]
@@ -433,12 +536,20 @@ def test_a_failure_nobody_thought_of_shows_in_the_form(monkeypatch):
 
 def terminal(*arguments, cwd):
     command = [sys.executable, "-m", "labkit", "own-model", *map(str, arguments)]
-    environ = {**os.environ, "PYTHONPATH": str(Path(lab.__file__).parents[1]), "LABKIT_PROGRESS": "0"}
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=cwd, env=environ, timeout=300)
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(Path(lab.__file__).parents[1]),
+        "LABKIT_PROGRESS": "0",
+    }
+    return subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", cwd=cwd, env=environ, timeout=300
+    )
 
 
 def test_the_terminal_writes_the_same_report(saved, tmp_path):
-    done = terminal(saved / "ok.keras", "--batch", 1, "--budget", 5, "--output", "mine.html", cwd=tmp_path)
+    done = terminal(
+        saved / "ok.keras", "--batch", 1, "--budget", 5, "--output", "mine.html", cwd=tmp_path
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "because:" in done.stdout and done.stdout.rstrip().endswith("The report: mine.html")
     assert "What to do with ok.keras" in (tmp_path / "mine.html").read_text(encoding="utf-8")

@@ -55,30 +55,56 @@ MAY_KNOW = {
     "exercises": set(),
     "ladders": {"counting", "environment", "picture", "results", "rounds", "text", "timing"},
     # What lesson 11 and `own-model` stand on: it uses the rooms above, and none of them knows it.
-    "own_model": {f"own_model.{room}" for room in ("diagnosis", "forms", "inspect_model", "paths", "rungs")},
+    "own_model": {
+        f"own_model.{room}" for room in ("diagnosis", "forms", "inspect_model", "paths", "rungs")
+    },
     "own_model.paths": {"text"},
     "own_model.loading": {"environment", "own_model.paths"},
     "own_model.rungs": {"ladders", "own_model.loading"},
     "own_model.reasons": {"own_model.paths", "own_model.rungs"},
     "own_model.samples": {"own_model.loading", "own_model.paths"},
     "own_model.ladder": {
-        "agreement", "counting", "text", *(f"own_model.{room}" for room in ("loading", "paths", "reasons", "rungs")),
+        "agreement",
+        "counting",
+        "text",
+        *(f"own_model.{room}" for room in ("loading", "paths", "reasons", "rungs")),
     },
     "own_model.measuring": {
-        "results", "rounds", "timing", *(f"own_model.{room}" for room in ("ladder", "loading", "rungs")),
+        "results",
+        "rounds",
+        "timing",
+        *(f"own_model.{room}" for room in ("ladder", "loading", "rungs")),
     },
     "own_model.advice": {"results", "text", "own_model.ladder", "own_model.rungs"},
-    "own_model.report": {"environment", "ladders", "picture", "text", "own_model.paths", "own_model.rungs"},
+    "own_model.report": {
+        "environment",
+        "ladders",
+        "picture",
+        "text",
+        "own_model.paths",
+        "own_model.rungs",
+    },
     "own_model.inspect_model": {
-        "models", "text", *(f"own_model.{room}" for room in ("loading", "paths", "rungs", "samples")),
+        "models",
+        "text",
+        *(f"own_model.{room}" for room in ("loading", "paths", "rungs", "samples")),
     },
     "own_model.diagnosis": {
-        "results", "stats", "text", "own_model.advice", "own_model.inspect_model", "own_model.ladder",
-        "own_model.loading", "own_model.measuring", "own_model.paths", "own_model.report", "own_model.rungs",
+        "results",
+        "stats",
+        "text",
+        "own_model.advice",
+        "own_model.inspect_model",
+        "own_model.ladder",
+        "own_model.loading",
+        "own_model.measuring",
+        "own_model.paths",
+        "own_model.report",
+        "own_model.rungs",
         "own_model.samples",
     },
     "own_model.forms": {"own_model.diagnosis", "own_model.paths"},
-}  # fmt: skip
+}
 LATER = {("results", "plotting")}  # `.plot()` finds its picture only when it is asked for
 FREE = {"", "__main__", "edition"}  # the package itself and its commands stand above all rooms
 
@@ -99,8 +125,13 @@ def imports_of(room):
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             source = ".".join(filter(None, [base, node.module]))
-            whole = (PACKAGE.parent / source.replace(".", "/")).is_dir() and source.startswith("labkit")
-            yield from ((f"{source}.{alias.name}" if whole else source, id(node) in top) for alias in node.names)
+            whole = (PACKAGE.parent / source.replace(".", "/")).is_dir() and source.startswith(
+                "labkit"
+            )
+            yield from (
+                (f"{source}.{alias.name}" if whole else source, id(node) in top)
+                for alias in node.names
+            )
 
 
 # ---- importing ----
@@ -114,7 +145,11 @@ def test_importing_costs_next_to_nothing_and_brings_nothing_heavy():
     seconds = []
     for _ in range(5):
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=PACKAGE.parent,
         )
         spent, heavy = done.stdout.splitlines()
         assert heavy == "[]"
@@ -122,10 +157,16 @@ def test_importing_costs_next_to_nothing_and_brings_nothing_heavy():
     assert min(seconds) < 0.1  # processor time, the best of five: a busy machine does not change it
 
 
-@pytest.mark.parametrize("name", ["compare", "check", "claim", "doctor", "explore", "growth", "count", "profile"])
+@pytest.mark.parametrize(
+    "name", ["compare", "check", "claim", "doctor", "explore", "growth", "count", "profile"]
+)
 def test_a_tool_brings_no_tensorflow_by_itself(name):
-    code = f"import labkit, sys\nlabkit.{name}\nprint([n for n in {HEAVY[:4]!r} if n in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    code = (
+        f"import labkit, sys\nlabkit.{name}\nprint([n for n in {HEAVY[:4]!r} if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
     assert done.stdout.strip() == "[]"
 
 
@@ -150,14 +191,18 @@ def test_the_public_names_are_few_and_all_there():
 
 
 def test_an_unknown_name_hears_which_there_are():
-    with pytest.raises(AttributeError, match=r"labkit has no 'benchmark'; it has check, claim, compare"):
+    with pytest.raises(
+        AttributeError, match=r"labkit has no 'benchmark'; it has check, claim, compare"
+    ):
         labkit.benchmark  # noqa: B018
 
 
 def test_the_version_is_that_of_the_project():
     import tomllib
 
-    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     assert labkit.__version__ == project["version"]
 
 
@@ -176,7 +221,14 @@ def lines_of_code(source):
                 and isinstance(first.value.value, str)
             ):
                 docstrings.update(range(first.lineno, first.end_lineno + 1))
-    skip = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    skip = (
+        tokenize.COMMENT,
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENDMARKER,
+    )
     lines = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type not in skip:
@@ -208,7 +260,11 @@ def test_the_whole_package_has_at_most_1800_lines_of_code():
 @pytest.mark.parametrize("room", [room for room in OWN if name_of(room) not in FREE], ids=name_of)
 def test_a_room_knows_only_the_rooms_below_it(room):
     name = name_of(room)
-    siblings = {what.removeprefix("labkit").lstrip(".") for what, _ in imports_of(room) if what.startswith("labkit")}
+    siblings = {
+        what.removeprefix("labkit").lstrip(".")
+        for what, _ in imports_of(room)
+        if what.startswith("labkit")
+    }
     assert {s for s in siblings if (name, s) not in LATER} <= MAY_KNOW[name]
 
 
@@ -253,11 +309,16 @@ def test_a_public_name_is_documented_with_parameters_result_and_example(name):
     assert re.match(r"[A-Z][^\n]*[.:]\n?", text), "a first sentence on one line"
     if names := parameters(thing):
         assert "Parameters" in found
-        entries = re.findall(r"^(\**\w+(?:, \**\w+)*)(?: :.*)?$", text[text.index("Parameters\n") :], re.MULTILINE)
+        entries = re.findall(
+            r"^(\**\w+(?:, \**\w+)*)(?: :.*)?$", text[text.index("Parameters\n") :], re.MULTILINE
+        )
         documented = {n.strip("* ") for entry in entries for n in entry.split(",")}
         assert set(names) - {"named"} <= documented, f"{set(names) - documented} not documented"
     assert isinstance(thing, type) or "Returns" in found or "Yields" in found
-    assert "Examples" in found or name in ("check", "setup")  # every lesson begins with one and ends with the other
+    assert "Examples" in found or name in (
+        "check",
+        "setup",
+    )  # every lesson begins with one and ends with the other
 
 
 def public_things():
@@ -265,7 +326,11 @@ def public_things():
         module = importlib.import_module(".".join(filter(None, ["labkit", name_of(room)])))
         for name, thing in vars(module).items():
             own = getattr(thing, "__module__", None) == module.__name__
-            if own and not name.startswith("_") and (inspect.isfunction(thing) or inspect.isclass(thing)):
+            if (
+                own
+                and not name.startswith("_")
+                and (inspect.isfunction(thing) or inspect.isclass(thing))
+            ):
                 yield pytest.param(thing, id=f"{name_of(room)}.{name}")
 
 
@@ -274,13 +339,19 @@ def test_whatever_is_public_in_a_room_says_what_it_is_for(thing):
     text = inspect.getdoc(thing) or ""
     assert re.match(r"[A-Z].{10,}", text)
     if inspect.isclass(thing):
-        found = [name for name, f in vars(thing).items() if not name.startswith("_") and inspect.isfunction(f)]
+        found = [
+            name
+            for name, f in vars(thing).items()
+            if not name.startswith("_") and inspect.isfunction(f)
+        ]
         assert all(inspect.getdoc(getattr(thing, name)) for name in found)
     known = {"Parameters", "Attributes", "Returns", "Yields", "Raises", "Notes", "Examples"}
     assert set(sections(thing)) <= known
 
 
-@pytest.mark.parametrize("room", [room for room in ROOMS if name_of(room) != "__main__"], ids=name_of)
+@pytest.mark.parametrize(
+    "room", [room for room in ROOMS if name_of(room) != "__main__"], ids=name_of
+)
 def test_examples_in_docstrings_give_what_they_show(room, monkeypatch, tmp_path):
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
     monkeypatch.setenv("LABKIT_PROGRESS", "0")
@@ -290,7 +361,12 @@ def test_examples_in_docstrings_give_what_they_show(room, monkeypatch, tmp_path)
 
 
 def test_every_room_is_tried():
-    names = {info.name.removeprefix("labkit.") for info in pkgutil.walk_packages([str(PACKAGE)], "labkit.")}
+    names = {
+        info.name.removeprefix("labkit.")
+        for info in pkgutil.walk_packages([str(PACKAGE)], "labkit.")
+    }
     rooms = {name_of(room) for room in ROOMS} - {""}
     assert rooms == names
-    assert {name for name in rooms if not name.rpartition(".")[2].startswith("lesson_")} == set(MAY_KNOW) | FREE - {""}
+    assert {name for name in rooms if not name.rpartition(".")[2].startswith("lesson_")} == set(
+        MAY_KNOW
+    ) | FREE - {""}

@@ -6,7 +6,10 @@ from refresh import main
 
 
 def write(path, *sources):
-    cells = [new_code_cell(source, id=f"cell-{n}", metadata={"tags": ["kept"]}) for n, source in enumerate(sources)]
+    cells = [
+        new_code_cell(source, id=f"cell-{n}", metadata={"tags": ["kept"]})
+        for n, source in enumerate(sources)
+    ]
     cells[0].outputs = [nbformat.v4.new_output("stream", text="stale\n")]
     metadata = {"kernelspec": {"name": "mine", "display_name": "Mine"}, "widgets": {}}
     nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
@@ -15,7 +18,12 @@ def write(path, *sources):
 
 def test_outputs_are_stored_and_nothing_else_changes(tmp_path, capsys):
     path = tmp_path / "lesson.ipynb"
-    write(path, "print('a')\nprint('b')", "", "import os\nos.environ['LABKIT_STRICT'], os.path.basename(os.getcwd())")
+    write(
+        path,
+        "print('a')\nprint('b')",
+        "",
+        "import os\nos.environ['LABKIT_STRICT'], os.path.basename(os.getcwd())",
+    )
     assert main([str(path)]) == 0
     assert "MiB" in capsys.readouterr().out
     notebook = nbformat.read(path, as_version=4)
@@ -25,7 +33,11 @@ def test_outputs_are_stored_and_nothing_else_changes(tmp_path, capsys):
     assert [output.text for output in notebook.cells[0].outputs] == ["a\nb\n"]
     assert notebook.cells[2].outputs[0].data["text/plain"] == f"('1', {tmp_path.name!r})"
     assert notebook.metadata == {
-        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "kernelspec": {
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+            "name": "python3",
+        },
         "language_info": {"name": "python"},
     }
     assert [file.name for file in tmp_path.iterdir()] == ["lesson.ipynb"]

@@ -13,7 +13,7 @@ import pytest
 from fakes import ROOT, sanitize
 
 import labkit as lab
-from labkit import environment
+from labkit.course import environment
 
 # ---- setup ----
 
@@ -53,7 +53,9 @@ def test_nothing_is_said_on_stderr(first_import):
 
 def test_the_line_says_what_the_lesson_runs_on_and_nothing_that_nbval_would_compare(first_import):
     line = first_import.stdout.splitlines()[0]
-    pattern = r"Python \S+ · TensorFlow \S+ · Keras \S+ · NumPy \S+ · \d+ cores? · (no GPU|\d+ GPUs?)"
+    pattern = (
+        r"Python \S+ · TensorFlow \S+ · Keras \S+ · NumPy \S+ · \d+ cores? · (no GPU|\d+ GPUs?)"
+    )
     assert re.fullmatch(pattern, line)
     other = "Python 3.12.1 · TensorFlow 2.22.0 · Keras 3.99 · NumPy 2.9.9 · 64 cores · 8 GPUs"
     assert sanitize(line) == sanitize(other)
@@ -66,7 +68,7 @@ def test_a_seed_repeats_the_random_numbers_of_all_three(first_import):
 
 
 def test_stderr_comes_back_after_an_error(capfd):
-    with pytest.raises(ZeroDivisionError), environment.quiet_stderr():
+    with pytest.raises(ZeroDivisionError), environment.silence_stderr():
         os.write(2, b"hidden")
         raise ZeroDivisionError
     os.write(2, b"heard")
@@ -122,8 +124,13 @@ def test_a_healthy_machine_is_ready(healthy):
     assert report.ok
     assert {check.state for check in report.checks} == {"ok"}
     assert [check.what for check in report.checks] == [
-        "Python", *environment.PACKAGES, "disk", "memory", "cores", "load",
-    ]  # fmt: skip
+        "Python",
+        *environment.PACKAGES,
+        "disk",
+        "memory",
+        "cores",
+        "load",
+    ]
     assert "→" not in repr(report) and "✗" not in repr(report)
     assert repr(report).splitlines()[0] == "✓ ok    Python      Python 3.12.4"
     assert repr(report).splitlines()[-1] == report.line
@@ -187,7 +194,8 @@ def test_a_short_supply_is_told_with_what_to_do(healthy, what, value, state, cur
 
 
 @pytest.mark.parametrize(
-    ("version", "state"), [((3, 10, 9), "bad"), ((3, 11, 0), "ok"), ((3, 13, 9), "ok"), ((3, 14, 0), "bad")]
+    ("version", "state"),
+    [((3, 10, 9), "bad"), ((3, 11, 0), "ok"), ((3, 13, 9), "ok"), ((3, 14, 0), "bad")],
 )
 def test_the_python_versions_are_those_of_the_project(healthy, monkeypatch, version, state):
     monkeypatch.setattr(sys, "version_info", version)

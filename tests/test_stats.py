@@ -9,7 +9,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, quantile_test
 
-from labkit.stats import VERDICTS, Finding, Interval, bonferroni, median_interval, paired_ratio, sign_ranks, verdict
+from labkit.measure.stats import (
+    VERDICTS,
+    Finding,
+    Interval,
+    bonferroni,
+    median_interval,
+    paired_ratio,
+    sign_ranks,
+    verdict,
+)
 
 CONFIDENCES = [0.8, 0.9, 0.95, 0.99, 0.995, 0.999]
 times = st.floats(1e-7, 1e3)
@@ -33,7 +42,9 @@ def test_no_narrower_interval_has_the_coverage(n, confidence):
     assert 1 - 2 * binom.cdf(drop, n, 0.5) >= confidence > 1 - 2 * binom.cdf(drop + 1, n, 0.5)
 
 
-@pytest.mark.parametrize(("confidence", "least"), [(0.9, 5), (0.95, 6), (0.99, 8), (0.999, 11), (0.9999, 15)])
+@pytest.mark.parametrize(
+    ("confidence", "least"), [(0.9, 5), (0.95, 6), (0.99, 8), (0.999, 11), (0.9999, 15)]
+)
 def test_too_few_values_bound_nothing(confidence, least):
     assert sign_ranks(least - 1, confidence) == -1
     assert sign_ranks(least, confidence) == 0
@@ -42,7 +53,9 @@ def test_too_few_values_bound_nothing(confidence, least):
     assert median_interval(range(least), confidence)[1:] == (0, least - 1)
 
 
-@pytest.mark.parametrize("draw", [lambda r: r.gauss(0, 1), lambda r: r.lognormvariate(0, 2), lambda r: r.random() ** 9])
+@pytest.mark.parametrize(
+    "draw", [lambda r: r.gauss(0, 1), lambda r: r.lognormvariate(0, 2), lambda r: r.random() ** 9]
+)
 def test_interval_covers_the_true_median_as_often_as_it_says(draw):
     rng = random.Random(7)
     truth = sorted(draw(rng) for _ in range(200_001))[100_000]
@@ -86,14 +99,20 @@ def test_exchanging_the_two_inverts_ratio_and_interval(pairs):
     a, b = zip(*pairs, strict=True)
     there, back = paired_ratio(a, b), paired_ratio(b, a)
     for x, y in ((there.value, back.value), (there.low, back.high), (there.high, back.low)):
-        assert (x == 0 and y == math.inf) or (x == math.inf and y == 0) or math.isclose(x * y, 1, rel_tol=1e-9)
+        assert (
+            (x == 0 and y == math.inf)
+            or (x == math.inf and y == 0)
+            or math.isclose(x * y, 1, rel_tol=1e-9)
+        )
 
 
 @given(rounds, st.floats(0.01, 100))
 @settings(**REPEATABLE)
 def test_a_candidate_that_takes_k_times_as_long_has_k_times_the_ratio(pairs, k):
     a, b = zip(*pairs, strict=True)
-    assert math.isclose(paired_ratio([x * k for x in a], b).value, k * paired_ratio(a, b).value, rel_tol=1e-9)
+    assert math.isclose(
+        paired_ratio([x * k for x in a], b).value, k * paired_ratio(a, b).value, rel_tol=1e-9
+    )
 
 
 def test_pairs_need_the_same_number_of_rounds():
@@ -108,7 +127,15 @@ def test_verdict_follows_the_whole_interval(value, down, up, margin):
     word = verdict(ratio, margin)
     beyond_below, beyond_above = ratio.high < 1 / (1 + margin), ratio.low > 1 + margin
     within = 1 / (1 + margin) <= ratio.low and ratio.high <= 1 + margin
-    assert word == ("faster" if beyond_below else "slower" if beyond_above else "similar" if within else "unclear")
+    assert word == (
+        "faster"
+        if beyond_below
+        else "slower"
+        if beyond_above
+        else "similar"
+        if within
+        else "unclear"
+    )
     assert word in VERDICTS
 
 
@@ -149,7 +176,8 @@ def test_all_rows_together_keep_the_confidence(candidates, row):
 
 
 @pytest.mark.parametrize(
-    ("holds", "truth", "words"), [(True, True, "True"), (False, False, "False"), (None, False, "undecided")]
+    ("holds", "truth", "words"),
+    [(True, True, "True"), (False, False, "False"), (None, False, "undecided")],
 )
 def test_a_finding_counts_as_true_only_when_it_is(holds, truth, words):
     assert bool(Finding(holds, "≈1")) is truth

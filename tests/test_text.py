@@ -9,7 +9,9 @@ from fakes import PATTERNS, REPEATABLE, every_result, sanitize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.text import MARK, Table, digits, duration, figure, progress_bar, time_unit, whole
+from labkit.show.format import MARK, digits, duration, measured, measured_count, time_unit
+from labkit.show.progress import progress_bar
+from labkit.show.table import Table
 
 FIGURE = re.compile(PATTERNS[0][0])
 UNITS = ["", "ns", "µs", "ms", "s", "×", "%", "MiB", "rounds", "calls/s", "rows/s", "GFLOP/s"]
@@ -26,7 +28,7 @@ def whole_match(text):
 @given(numbers, st.sampled_from(UNITS), ends)
 @settings(**REPEATABLE, max_examples=400)
 def test_every_figure_is_taken_whole_by_the_rule(x, unit, interval):
-    assert whole_match(figure(x, unit, interval))
+    assert whole_match(measured(x, unit, interval))
 
 
 @given(st.floats(1e-12, 1e9), st.none() | st.tuples(st.floats(0, 1e9), st.floats(0, 1e9)))
@@ -38,7 +40,7 @@ def test_every_time_is_taken_whole_by_the_rule(seconds, interval):
 @given(st.integers(0, 10**15))
 @settings(**REPEATABLE)
 def test_every_counted_figure_is_taken_whole_by_the_rule(n):
-    assert whole_match(whole(n, "rounds"))
+    assert whole_match(measured_count(n, "rounds"))
 
 
 @given(
@@ -62,20 +64,42 @@ def test_three_digits_are_kept_and_no_more_shown(x):
 
 @pytest.mark.parametrize(
     ("x", "shown"),
-    [(9.999, "10.0"), (99.99, "100"), (0.9999, "1.00"), (999.9, "1,000"), (999_999, "1,000,000"),
-     (0.0009999, "0.00100"),
-     (9.994, "9.99"), (1.0, "1.00"), (0, "0"), (-0.0, "0"), (-4.8123, "-4.81"), (1234, "1,230"), (1e-12, "0.000000000"),
-     (float("inf"), "?"), (float("-inf"), "?"), (float("nan"), "?")],
-)  # fmt: skip
+    [
+        (9.999, "10.0"),
+        (99.99, "100"),
+        (0.9999, "1.00"),
+        (999.9, "1,000"),
+        (999_999, "1,000,000"),
+        (0.0009999, "0.00100"),
+        (9.994, "9.99"),
+        (1.0, "1.00"),
+        (0, "0"),
+        (-0.0, "0"),
+        (-4.8123, "-4.81"),
+        (1234, "1,230"),
+        (1e-12, "0.000000000"),
+        (float("inf"), "?"),
+        (float("-inf"), "?"),
+        (float("nan"), "?"),
+    ],
+)
 def test_rounding_keeps_three_digits(x, shown):
     assert digits(x) == shown
 
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(2.5e-9, "≈2.50 ns"), (9.99e-7, "≈999 ns"), (1e-6, "≈1.00 µs"), (0.00123, "≈1.23 ms"), (1.0, "≈1.00 s"),
-     (3600.0, "≈3,600 s"), (1e-10, "≈0.100 ns"), (0.0, "≈0 s")],
-)  # fmt: skip
+    [
+        (2.5e-9, "≈2.50 ns"),
+        (9.99e-7, "≈999 ns"),
+        (1e-6, "≈1.00 µs"),
+        (0.00123, "≈1.23 ms"),
+        (1.0, "≈1.00 s"),
+        (3600.0, "≈3,600 s"),
+        (1e-10, "≈0.100 ns"),
+        (0.0, "≈0 s"),
+    ],
+)
 def test_a_time_gets_the_unit_it_reads_best_in(seconds, shown):
     assert duration(seconds) == shown
 
@@ -146,7 +170,7 @@ def test_text_and_html_hold_the_same_cells(data):
 def test_every_result_says_the_same_as_text_and_as_html(name):
     table = results[name].table
     parsed, text = cells_of(table), repr(results[name])
-    assert parsed.rows == [table.columns, *table.rows]
+    assert parsed.rows == [table.columns, *table.cells]
     assert all(cell in text for row in parsed.rows for cell in row)
     assert all(note in text for note in [parsed.caption, *parsed.notes])
 

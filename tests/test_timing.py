@@ -5,7 +5,6 @@ No test here waits, and none depends on how fast or busy the machine is.
 
 import functools
 import gc
-import json
 import math
 import random
 import sys
@@ -15,8 +14,8 @@ import pytest
 from fakes import Clock, comparison, sanitize
 
 import labkit as lab
-from labkit import rounds, timing
-from labkit.results import Comparison
+from labkit.measure import compare, rounds
+from labkit.measure.results import Comparison
 
 
 @pytest.fixture
@@ -55,14 +54,18 @@ Tensor.__module__ = "tensorflow.python.framework.ops"
 
 
 def test_a_result_in_place_of_a_function_is_refused_with_the_cure():
-    with pytest.raises(TypeError, match=r"eager is a Tensor, not a function: pass `lambda: f\(x\)`, not `f\(x\)`"):
+    with pytest.raises(
+        TypeError, match=r"eager is a Tensor, not a function: pass `lambda: f\(x\)`, not `f\(x\)`"
+    ):
         lab.compare(eager=Tensor(), graph=returns(1))
     with pytest.raises(TypeError, match="call is a list, not a function"):
         rounds.Run({"call": [1]}, 1.0, None, None, "none")
 
 
 def test_a_function_with_arguments_is_refused_by_name_and_signature():
-    with pytest.raises(TypeError, match=r"graph\(x, y=1\) must take no argument: wrap it, `lambda: graph\(x\)`"):
+    with pytest.raises(
+        TypeError, match=r"graph\(x, y=1\) must take no argument: wrap it, `lambda: graph\(x\)`"
+    ):
         lab.compare(eager=returns(1), graph=lambda x, y=1: x)
     with pytest.raises(TypeError, match=r"graph\(\) must take one argument, the value of setup"):
         lab.compare(eager=lambda x: x, graph=lambda: 1, setup=dict)
@@ -76,7 +79,9 @@ def test_optional_arguments_are_no_reason_to_refuse(clock):
 
 
 def test_a_built_in_function_without_a_signature_is_accepted(monkeypatch):
-    monkeypatch.setattr(rounds, "clock", functools.partial(next, iter(i * 2e-4 for i in range(10**9))))
+    monkeypatch.setattr(
+        rounds, "clock", functools.partial(next, iter(i * 2e-4 for i in range(10**9)))
+    )
     assert lab.compare(a=int, b=int, budget=0.05).samples["a"]
 
 
@@ -94,8 +99,13 @@ def test_an_unknown_baseline_is_refused_with_the_nearest_name():
 
 
 @pytest.mark.parametrize("budget", [0, -1, math.nan, 600.1, math.inf, True])
-@pytest.mark.parametrize("measure", [lambda **o: lab.compare(a=returns(1), b=returns(1), **o),
-                                     lambda **o: lab.timeit(returns(1), **o)])  # fmt: skip
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda **o: lab.compare(a=returns(1), b=returns(1), **o),
+        lambda **o: lab.timeit(returns(1), **o),
+    ],
+)
 def test_a_budget_that_is_no_time_to_spend_is_refused(measure, budget):
     with pytest.raises(ValueError, match="budget is in seconds"):
         measure(budget=budget)
@@ -150,7 +160,9 @@ def test_an_error_of_a_candidate_arrives_with_its_name_and_gc_as_it_was(clock, a
     ],
 )
 def test_results_that_differ_are_refused_before_anything_is_timed(clock, a, b, leaf):
-    with pytest.raises(AssertionError, match=f"fast and slow do not give the same result: {leaf}.*check=False"):
+    with pytest.raises(
+        AssertionError, match=f"fast and slow do not give the same result: {leaf}.*check=False"
+    ):
         lab.compare(slow=clock.candidate(1.0, result=a), fast=clock.candidate(1.0, result=b))
     assert clock.now == pytest.approx(2.0)  # the two first calls and nothing else
 
@@ -220,7 +232,9 @@ def interrupting(clock, after):
 
 
 def test_ctrl_c_in_the_rounds_returns_what_there_is_and_says_so(clock):
-    result = lab.compare(a=clock.candidate(1e-3), b=interrupting(clock, 60), margin=0.001, number=1, budget=100)
+    result = lab.compare(
+        a=clock.candidate(1e-3), b=interrupting(clock, 60), margin=0.001, number=1, budget=100
+    )
     assert result.interrupted
     assert 0 < len(result.samples["a"]) == len(result.samples["b"]) < 60
     assert result.verdict == {"b": "unclear"}
@@ -273,7 +287,9 @@ def test_a_coarse_clock_is_noted_with_the_share_of_ties(monkeypatch):
     fake = use(monkeypatch, Clock(tick=0.016))
     result = lab.compare(a=fake.candidate(1e-3), b=fake.candidate(1e-3), number=1, budget=2)
     (note,) = result.notes
-    assert sanitize(note) == sanitize("≈90 % of the samples tie at the clock's resolution: give a larger number=")
+    assert sanitize(note) == sanitize(
+        "≈90 % of the samples tie at the clock's resolution: give a larger number="
+    )
     assert result.verdict == {"b": "similar"} or result.verdict == {"b": "unclear"}
 
 
@@ -281,9 +297,17 @@ def test_a_coarse_clock_is_noted_with_the_share_of_ties(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("cost", "word"), [(0.5, "faster"), (0.9, "faster"), (0.96, "similar"), (1.0, "similar"), (1.04, "similar"),
-                       (1.1, "slower"), (3.0, "slower")],
-)  # fmt: skip
+    ("cost", "word"),
+    [
+        (0.5, "faster"),
+        (0.9, "faster"),
+        (0.96, "similar"),
+        (1.0, "similar"),
+        (1.04, "similar"),
+        (1.1, "slower"),
+        (3.0, "slower"),
+    ],
+)
 def test_declared_costs_give_their_ratio_and_verdict(clock, cost, word):
     result = lab.compare(base=clock.candidate(1e-3), other=clock.candidate(cost * 1e-3))
     assert result.ratio["other"] == pytest.approx((cost, cost, cost))
@@ -315,7 +339,9 @@ def test_bursts_of_noise_hit_both_and_leave_the_ratio(monkeypatch):
 
 def test_a_machine_that_grows_slower_leaves_the_ratio(monkeypatch):
     fake = use(monkeypatch, Clock(lambda now: 1 + 30 * now))
-    result = lab.compare(base=fake.candidate(1e-4), other=fake.candidate(1e-4), number=1, budget=2, seed=1)
+    result = lab.compare(
+        base=fake.candidate(1e-4), other=fake.candidate(1e-4), number=1, budget=2, seed=1
+    )
     assert result.median["base"].high > 1.5 * min(result.samples["base"])
     assert result.verdict == {"other": "similar"}
     assert result.ratio["other"].value == pytest.approx(1, abs=0.004)
@@ -323,13 +349,13 @@ def test_a_machine_that_grows_slower_leaves_the_ratio(monkeypatch):
 
 @pytest.mark.parametrize(
     ("by", "holds"), [(1.0, True), (1.9, True), (2.1, False), (4.0, False), (2.0, None)]
-)  # fmt: skip
+)
 def test_is_faster_asks_the_whole_interval(by, holds):
     samples = {"slow": [2.0] * 40, "fast": [0.95, 1.05, 1.0, 1.0] * 10}
     finding = Comparison(samples, "slow").is_faster("fast", by=by)
     assert finding.holds is holds
     assert bool(finding) is (holds is True)
-    assert finding.figure.startswith("fast takes ≈0.500× [")
+    assert finding.measured.startswith("fast takes ≈0.500× [")
 
 
 def test_is_faster_takes_any_two_names():
@@ -359,7 +385,9 @@ def test_with_more_candidates_each_row_needs_more_evidence():
 
 
 def test_the_first_call_is_kept_apart(clock):
-    result = lab.compare(eager=clock.candidate(1e-3, first=0.25), graph=clock.candidate(5e-4, first=3.0), budget=0.5)
+    result = lab.compare(
+        eager=clock.candidate(1e-3, first=0.25), graph=clock.candidate(5e-4, first=3.0), budget=0.5
+    )
     assert result.first_call == pytest.approx({"eager": 0.25, "graph": 3.0})
     assert max(max(times) for times in result.samples.values()) < 2e-3
     once = lab.timeit(clock.candidate(1e-3, first=0.25), budget=0.1)
@@ -367,7 +395,8 @@ def test_the_first_call_is_kept_apart(clock):
 
 
 @pytest.mark.parametrize(
-    ("fast", "slow", "number"), [(1e-5, 4e-5, 15), (1e-7, 1e-7, 1500), (1e-4, 1e-2, 2), (1e-3, 2e-3, 1), (0.2, 0.2, 1)]
+    ("fast", "slow", "number"),
+    [(1e-5, 4e-5, 15), (1e-7, 1e-7, 1500), (1e-4, 1e-2, 2), (1e-3, 2e-3, 1), (0.2, 0.2, 1)],
 )
 def test_one_number_of_calls_for_all_just_long_enough_for_the_fastest(clock, fast, slow, number):
     calls = Counter()
@@ -446,7 +475,9 @@ def test_two_candidates_go_in_blocks_of_abba_or_baab(clock):
     order = taken_in_order(clock, "AB", budget=1, seed=1)
     blocks = Counter("".join(order[i : i + 2]) for i in range(0, len(order) - 1, 2))
     assert set(blocks) == {"ABBA", "BAAB"}
-    assert min(blocks.values()) > sum(blocks.values()) / 4  # drawn, not taken in turn or always the same
+    assert (
+        min(blocks.values()) > sum(blocks.values()) / 4
+    )  # drawn, not taken in turn or always the same
 
 
 @pytest.mark.parametrize("names", ["AB", "ABC", "ABCDE"])
@@ -461,7 +492,9 @@ def test_each_candidate_takes_each_place_equally_often(clock, names):
 
 
 def test_a_seed_repeats_the_order_and_none_draws_anew(clock):
-    assert taken_in_order(clock, "AB", budget=1, seed=4) == taken_in_order(clock, "AB", budget=1, seed=4)
+    assert taken_in_order(clock, "AB", budget=1, seed=4) == taken_in_order(
+        clock, "AB", budget=1, seed=4
+    )
     orders = {tuple(taken_in_order(clock, "AB", budget=1)) for _ in range(3)}
     assert len(orders) > 1
 
@@ -473,12 +506,16 @@ def test_a_position_that_costs_is_shared_by_all(monkeypatch):
     def arm(name):
         def call():
             previous.append(name)
-            fake.work(1.3e-3 if len(previous) % 2 else 1e-3)  # whoever goes first finds the caches cold
+            fake.work(
+                1.3e-3 if len(previous) % 2 else 1e-3
+            )  # whoever goes first finds the caches cold
 
         return call
 
     result = lab.compare(a=arm("a"), b=arm("b"), number=1, budget=1, seed=5)
-    assert result.ratio["b"].low <= 1 <= result.ratio["b"].high  # always a before b would make b look slower
+    assert (
+        result.ratio["b"].low <= 1 <= result.ratio["b"].high
+    )  # always a before b would make b look slower
 
 
 def test_measuring_ends_early_when_decided(clock):
@@ -493,7 +530,9 @@ def noisy(clock, cost, rng):
 
 def test_measuring_goes_on_to_the_budget_while_undecided(clock):
     rng = random.Random(2)
-    result = lab.compare(a=noisy(clock, 1e-3, rng), b=noisy(clock, 1.05e-3, rng), budget=0.8, number=1, seed=6)
+    result = lab.compare(
+        a=noisy(clock, 1e-3, rng), b=noisy(clock, 1.05e-3, rng), budget=0.8, number=1, seed=6
+    )
     assert result.verdict == {"b": "unclear"}
     assert 0.8 <= result.seconds < 0.82
 
@@ -512,7 +551,9 @@ def test_a_narrow_interval_alone_does_not_end_it_while_the_verdict_is_open(clock
 
 def test_a_safe_verdict_alone_does_not_end_it_while_the_figure_is_loose(clock):
     rng = random.Random(3)
-    result = lab.compare(a=noisy(clock, 1e-3, rng), b=noisy(clock, 3e-3, rng), budget=20, number=1, seed=7)
+    result = lab.compare(
+        a=noisy(clock, 1e-3, rng), b=noisy(clock, 3e-3, rng), budget=20, number=1, seed=7
+    )
     assert result.verdict == {"b": "slower"}
     r = result.ratio["b"]
     assert result.seconds >= 20 or r.high / r.low < 1.1
@@ -552,7 +593,9 @@ def test_a_candidate_far_beyond_the_budget_returns_its_numbers_without_a_verdict
 
 def test_the_collector_is_off_while_measuring_and_restored(clock):
     states = []
-    result = lab.compare(a=clock.candidate(1e-3, tell=lambda: states.append(gc.isenabled())), b=clock.candidate(1e-3))
+    result = lab.compare(
+        a=clock.candidate(1e-3, tell=lambda: states.append(gc.isenabled())), b=clock.candidate(1e-3)
+    )
     assert not any(states[-len(result.samples["a"]) :])
     assert gc.isenabled()
     gc.disable()
@@ -570,7 +613,9 @@ def test_a_sample_ends_with_the_synchronisation_given(clock):
         waited.append(None)
         clock.work(0.5e-3)
 
-    result = lab.compare(a=clock.candidate(1e-3), b=clock.candidate(1e-3), number=2, sync=wait, budget=1)
+    result = lab.compare(
+        a=clock.candidate(1e-3), b=clock.candidate(1e-3), number=2, sync=wait, budget=1
+    )
     assert result.median["a"].value == pytest.approx(1.25e-3)  # one wait for two calls
     assert result.first_call["a"] == pytest.approx(1.5e-3)
     assert lab.compare(a=clock.candidate(1e-3), b=clock.candidate(1e-3), sync="none").median[
@@ -616,18 +661,24 @@ def ways_to_call(graph):
 @pytest.mark.parametrize("way", ["itself", "closure", "global", "partial", "helper"])
 def test_a_verdict_is_withheld_while_a_candidate_traces(clock, way):
     graph = ways_to_call(Graph(clock, 1e-3, traces_from=10))[way]
-    result = lab.compare(eager=clock.candidate(4e-3), graph=graph, calm=clock.candidate(1e-3), number=1)
-    assert result.withheld == {"graph"}
+    result = lab.compare(
+        eager=clock.candidate(4e-3), graph=graph, calm=clock.candidate(1e-3), number=1
+    )
+    assert result.retraced == {"graph"}
     assert result.verdict == {"graph": "unclear", "calm": "faster"}
     assert result.is_faster("graph").holds is None
     assert result.is_faster("calm").holds is True
     (note,) = result.notes
-    assert sanitize(note) == sanitize("warning: graph made ≈9 traces while it was measured; its verdict is withheld")
+    assert sanitize(note) == sanitize(
+        "warning: graph made ≈9 traces while it was measured; its verdict is withheld"
+    )
     assert "measure longer" not in repr(result)  # it would not help
 
 
 def test_a_baseline_that_traces_withholds_every_verdict(clock):
-    result = lab.compare(graph=Graph(clock, 4e-3, traces_from=10), a=clock.candidate(1e-3), b=clock.candidate(1e-3))
+    result = lab.compare(
+        graph=Graph(clock, 4e-3, traces_from=10), a=clock.candidate(1e-3), b=clock.candidate(1e-3)
+    )
     assert set(result.verdict.values()) == {"unclear"}
 
 
@@ -658,8 +709,10 @@ def test_a_retracing_tf_function_is_noticed(clock):
         clock.work(1e-3)
         return graph(next(sizes))
 
-    result = lab.compare(eager=clock.candidate(1e-3), graph=retraced, check=False, number=1, budget=0.05)
-    assert result.withheld == {"graph"}
+    result = lab.compare(
+        eager=clock.candidate(1e-3), graph=retraced, check=False, number=1, budget=0.05
+    )
+    assert result.retraced == {"graph"}
 
 
 # ---- progress ----
@@ -676,7 +729,9 @@ def test_a_retracing_tf_function_is_noticed(clock):
         (9.0, False, None, False),
     ],
 )
-def test_progress_is_shown_for_long_measurements_only(clock, capsys, monkeypatch, budget, progress, variable, shown):
+def test_progress_is_shown_for_long_measurements_only(
+    clock, capsys, monkeypatch, budget, progress, variable, shown
+):
     monkeypatch.delenv("LABKIT_PROGRESS", raising=False)
     if variable:
         monkeypatch.setenv("LABKIT_PROGRESS", variable)
@@ -684,7 +739,9 @@ def test_progress_is_shown_for_long_measurements_only(clock, capsys, monkeypatch
     captured = capsys.readouterr()
     assert captured.out == ""
     assert ("comparing a, b" in captured.err) is shown
-    assert captured.err == "" or captured.err.rsplit("\r", 2)[-2].strip() == ""  # wiped out at the end
+    assert (
+        captured.err == "" or captured.err.rsplit("\r", 2)[-2].strip() == ""
+    )  # wiped out at the end
 
 
 def test_the_progress_bar_never_passes_its_end(clock, monkeypatch):
@@ -698,7 +755,9 @@ def test_the_progress_bar_never_passes_its_end(clock, monkeypatch):
 
     bar = rounds.progress_bar
     monkeypatch.setattr(rounds, "progress_bar", watched)
-    lab.compare(a=clock.candidate(0.5), b=clock.candidate(0.5), budget=2.5)  # needs three times its budget
+    lab.compare(
+        a=clock.candidate(0.5), b=clock.candidate(0.5), budget=2.5
+    )  # needs three times its budget
     assert bars[0].n == pytest.approx(2.5)
 
 
@@ -718,7 +777,12 @@ def test_unclear_says_why_and_what_to_do():
 
 
 def test_unclear_names_the_widest_interval_in_doubt():
-    samples = {"a": [1.0] * 40, "b": [0.9, 1.1] * 20, "wide": [0.5, 2.0] * 20, "sure": [9.0, 90.0] * 20}
+    samples = {
+        "a": [1.0] * 40,
+        "b": [0.9, 1.1] * 20,
+        "wide": [0.5, 2.0] * 20,
+        "sure": [9.0, 90.0] * 20,
+    }
     assert "between ≈0.500 and ≈2.00" in repr(Comparison(samples, "a"))
 
 
@@ -729,18 +793,19 @@ def test_a_comparison_has_text_html_and_pictures():
     assert "<caption" in result._repr_html_() and "faster" in result._repr_html_()
     for kind in (None, "ratio", "times", "rounds", "break-even"):
         assert result.plot(kind).png().startswith(b"\x89PNG")
-    with pytest.raises(ValueError, match="a Comparison has no picture 'pie'; there are ratio, times, rounds"):
+    with pytest.raises(
+        ValueError, match="a Comparison has no picture 'pie'; there are ratio, times, rounds"
+    ):
         result.plot("pie")
 
 
 def test_rows_are_in_the_order_given_and_in_seconds():
     result = comparison({"slow": 4e-4, "fast": 1e-4, "slower": 9e-4})
-    assert [row["name"] for row in result.rows] == ["slow", "fast", "slower"]
-    assert [row["verdict"] for row in result.rows] == ["baseline", "faster", "slower"]
-    fast = result.rows[1]
+    assert [row["name"] for row in result.to_records()] == ["slow", "fast", "slower"]
+    assert [row["verdict"] for row in result.to_records()] == ["baseline", "faster", "slower"]
+    fast = result.to_records()[1]
     assert fast["low"] <= fast["median"] <= fast["high"] == pytest.approx(1e-4, rel=0.5)
     assert fast["ratio_low"] <= fast["ratio"] <= fast["ratio_high"] < 0.3
-    assert json.loads(json.dumps(result.to_dict()))["baseline"] == "slow"
 
 
 def test_timeit_returns_seconds_per_call(clock):
@@ -750,7 +815,6 @@ def test_timeit_returns_seconds_per_call(clock):
     assert "first call" in repr(result) and "≈300 ms" in repr(result) and "≈20.0 µs" in repr(result)
     assert "<table" in result._repr_html_() and result.plot().png()
     assert result.name == "call"
-    assert json.dumps(result.to_dict())
 
 
 def test_a_comparison_needs_distinct_names():
@@ -769,7 +833,11 @@ def test_functions_are_known_by_their_names(clock):
     def graph():
         clock.work(1e-3)
 
-    assert list(lab.compare([eager, graph], other=clock.candidate(1e-3)).samples) == ["eager", "graph", "other"]
+    assert list(lab.compare([eager, graph], other=clock.candidate(1e-3)).samples) == [
+        "eager",
+        "graph",
+        "other",
+    ]
 
 
 def test_first_call_times_a_fresh_callable_each_time(clock):
@@ -792,7 +860,9 @@ def test_first_call_needs_a_whole_number(n):
 
 
 def test_first_call_says_what_it_needs():
-    with pytest.raises(TypeError, match=r"make is a list, not a function: pass `lambda: tf.function\(f\)`"):
+    with pytest.raises(
+        TypeError, match=r"make is a list, not a function: pass `lambda: tf.function\(f\)`"
+    ):
         lab.first_call([1])
     with pytest.raises(TypeError, match=r"make\(\) returned a int, not a function to call"):
         lab.first_call(lambda: 1)
@@ -806,29 +876,42 @@ def test_a_sweep_compares_at_every_size(clock):
         clock.work(1.0)
         return [None] * size
 
-    fns = {"linear": lambda rows: clock.work(1e-4 * len(rows)), "flat": lambda rows: clock.work(4e-4)}
+    fns = {
+        "linear": lambda rows: clock.work(1e-4 * len(rows)),
+        "flat": lambda rows: clock.work(4e-4),
+    }
     result = lab.sweep(fns, [1, 4, 16], setup=setup, budget=1.5, label="batch")
     assert list(result.comparisons) == [1, 4, 16]
     assert sorted(made) == [1, 4, 16]
-    assert [c.verdict["flat"] for c in result.comparisons.values()] == ["slower", "similar", "faster"]
-    assert [row["batch"] for row in result.rows] == [1, 1, 4, 4, 16, 16]
+    assert [c.verdict["flat"] for c in result.comparisons.values()] == [
+        "slower",
+        "similar",
+        "faster",
+    ]
+    assert [row["batch"] for row in result.to_records()] == [1, 1, 4, 4, 16, 16]
     assert repr(result).splitlines()[1].split() == ["batch", "linear", "flat"]
     assert "<table" in result._repr_html_() and result.plot(per="row").png()
     assert all(c.seconds <= 0.55 for c in result.comparisons.values())
-    assert json.dumps(result.to_dict())
 
 
 def test_a_sweep_takes_the_sizes_in_random_order(clock):
     orders = set()
     for _ in range(4):
         order = []
-        lab.sweep({"a": lambda n: clock.work(1e-3)}, range(8), setup=lambda n, o=order: o.append(n), budget=0.8)
+        lab.sweep(
+            {"a": lambda n: clock.work(1e-3)},
+            range(8),
+            setup=lambda n, o=order: o.append(n),
+            budget=0.8,
+        )
         orders.add(tuple(order))
     assert len(orders) > 1
 
 
 def test_a_sweep_of_one_candidate_takes_the_same_options(clock):
-    result = lab.sweep({"a": lambda n: clock.work(1e-3 * n)}, [1, 2], budget=0.2, check=False, margin=0.1, number=1)
+    result = lab.sweep(
+        {"a": lambda n: clock.work(1e-3 * n)}, [1, 2], budget=0.2, check=False, margin=0.1, number=1
+    )
     assert [c.median["a"].value for c in result.comparisons.values()] == pytest.approx([1e-3, 2e-3])
     assert "agree" not in repr(result.comparisons[1])
 
@@ -846,8 +929,10 @@ def test_a_sweep_refuses_what_it_cannot_call():
 
 def test_a_sweep_notices_a_retrace_behind_its_argument(clock):
     graph = Graph(clock, 1e-3, traces_from=5)
-    result = lab.sweep({"eager": lambda n: clock.work(1e-3), "graph": lambda n: graph()}, [1], budget=0.3, number=1)
-    assert result.comparisons[1].withheld == {"graph"}
+    result = lab.sweep(
+        {"eager": lambda n: clock.work(1e-3), "graph": lambda n: graph()}, [1], budget=0.3, number=1
+    )
+    assert result.comparisons[1].retraced == {"graph"}
 
 
 def test_without_a_gpu_nothing_is_waited_for(monkeypatch):
@@ -859,4 +944,4 @@ def test_the_clock_is_the_best_there_is():
     import time
 
     assert rounds.clock is time.perf_counter
-    assert timing.rounds is rounds
+    assert compare.rounds is rounds

@@ -3,11 +3,24 @@
 ``diagnose(path)`` does it all, ``inspect(path)`` only looks, ``form()`` asks for everything in a notebook.
 """
 
+from .candidates import IN_TENSORFLOW
+from .candidates import LADDER as CANDIDATES
 from .diagnosis import Diagnosis, diagnose
-from .forms import form
+from .interactive import form
 from .inspect_model import default_model, inspect
+from .ladder import compare_candidates
+from .litert import interpreter as litert_interpreter
 from .paths import BadModel
-from .rungs import IN_TENSORFLOW
-from .rungs import LADDER as WAYS
 
-__all__ = ["IN_TENSORFLOW", "WAYS", "BadModel", "Diagnosis", "default_model", "diagnose", "form", "inspect"]
+__all__ = [
+    "IN_TENSORFLOW",
+    "CANDIDATES",
+    "BadModel",
+    "Diagnosis",
+    "compare_candidates",
+    "default_model",
+    "diagnose",
+    "form",
+    "inspect",
+    "litert_interpreter",
+]

@@ -5,13 +5,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..results import pays_after
-from ..text import MARK, digits, duration, figure, whole
-from .ladder import CLOSED, FAILED, MEASURED, OTHER, SKIPPED
-from .rungs import CALL, CONCRETE, FUNCTION, LITERT, ON_BATCH, ORT, PREDICT, WHAT, XLA
+from ..measure.stats import pays_after
+from ..show.format import MARK, digits, duration, measured, measured_count
+from .candidates import CALL, CONCRETE, FUNCTION, LITERT, ON_BATCH, ORT, PREDICT, WHAT, XLA
+from .prepare import CLOSED, FAILED, MEASURED, OTHER, SKIPPED
 
 _WORTH = 1.1  # a tenth faster: below that nobody changes a service
-_SIMPLE = (CALL, ON_BATCH, FUNCTION, CONCRETE, XLA, LITERT, ORT)  # what to prefer where two are as good
+_SIMPLE = (
+    CALL,
+    ON_BATCH,
+    FUNCTION,
+    CONCRETE,
+    XLA,
+    LITERT,
+    ORT,
+)  # what to prefer where two are as good
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,7 +58,15 @@ def advise(d: Any) -> list[Advice]:
     list of Advice
         Every sentence rests on a row of its tables.
     """
-    return [*_rung(d), *_overhead(d), *_predict(d), *_many(d), *_state(d), *_agreement(d), *_not_measured(d)]
+    return [
+        *_rung(d),
+        *_overhead(d),
+        *_predict(d),
+        *_many(d),
+        *_state(d),
+        *_agreement(d),
+        *_not_measured(d),
+    ]
 
 
 def best_of(d: Any, without: tuple[str, ...] = ()) -> str:
@@ -75,14 +91,16 @@ def best_of(d: Any, without: tuple[str, ...] = ()) -> str:
 
 def _evidence(d: Any, name: str) -> str:
     m = d.medians
-    return f"the ladder: {name} {duration(m[name].value)} per call, {CALL} {duration(m[CALL].value)}"
+    return (
+        f"the ladder: {name} {duration(m[name].value)} per call, {CALL} {duration(m[CALL].value)}"
+    )
 
 
 def _times(d: Any, name: str) -> str:
     r = d.relative(name)
     interval = r[1:] if r.low > 0 and math.isfinite(r.high) else None
-    fast = f", so it is {figure(1 / r.value)} times as fast" if 0 < r.value < 0.5 else ""
-    return f"{figure(r.value, '×', interval)} the time of {CALL}{fast}"
+    fast = f", so it is {measured(1 / r.value)} times as fast" if 0 < r.value < 0.5 else ""
+    return f"{measured(r.value, '×', interval)} the time of {CALL}{fast}"
 
 
 def _rung(d: Any) -> Iterator[Advice]:
@@ -90,22 +108,34 @@ def _rung(d: Any) -> Iterator[Advice]:
     found = d.one.is_faster(best, than=CALL, by=_WORTH)
     if best == CALL or found.holds is False:
         others = {name: m.value for name, m in d.one.median.items() if name != CALL}
-        evidence = _evidence(d, min(others, key=others.get)) if others else "no other way could be measured"
-        yield Advice("rung", "Leave model(x) as it is: no other way is faster by a tenth.", evidence)
+        evidence = (
+            _evidence(d, min(others, key=others.get))
+            if others
+            else "no other way could be measured"
+        )
+        yield Advice(
+            "rung", "Leave model(x) as it is: no other way is faster by a tenth.", evidence
+        )
         return
     word = "Call it through" if found.holds else "Try (the budget was too short for certainty)"
-    yield Advice("rung", f"{word} {best}, {WHAT[best]}: it takes {_times(d, best)}.", _evidence(d, best))
+    yield Advice(
+        "rung", f"{word} {best}, {WHAT[best]}: it takes {_times(d, best)}.", _evidence(d, best)
+    )
     if best in (LITERT, ORT):
         inside = best_of(d, (LITERT, ORT))
         if inside != CALL:
             text = f"Within TensorFlow, without a converted file, {inside} is the best: {_times(d, inside)}."
             yield Advice("tensorflow", text, _evidence(d, inside))
     first, each = d.one.first_call, {name: d.one.median[name].value for name in (CALL, best)}
-    calls = pays_after((first[CALL], each[CALL]), (first[best], each[best])) if math.isfinite(first[best]) else None
+    calls = (
+        pays_after((first[CALL], each[CALL]), (first[best], each[best]))
+        if math.isfinite(first[best])
+        else None
+    )
     if calls:
         yield Advice(
             "first call",
-            f"Prepare {best} once, when the service starts: it has paid for itself after {whole(calls, 'calls')}.",
+            f"Prepare {best} once, when the service starts: it has paid for itself after {measured_count(calls, 'calls')}.",
             f"the first call takes {duration(first[best])}, each later one saves {duration(each[CALL] - each[best])}"
             f" against {CALL}",
         )
@@ -117,15 +147,15 @@ def _overhead(d: Any) -> Iterator[Advice]:
     if share < 0.5:
         yield Advice(
             "overhead",
-            f"At least {figure(100 * (1 - share), '%')} of model(x) is overhead, not arithmetic: a smaller model would"
+            f"At least {measured(100 * (1 - share), '%')} of model(x) is overhead, not arithmetic: a smaller model would"
             " not help, another way to call it does.",
-            f"{best} gives the same answer in {figure(100 * share, '%')} of the time",
+            f"{best} gives the same answer in {measured(100 * share, '%')} of the time",
         )
     elif share > 0.75:
         yield Advice(
             "overhead",
             "The arithmetic dominates: only a smaller model, fewer bits per number or a faster machine helps further.",
-            f"the fastest way still takes {figure(100 * share, '%')} of the time of model(x)",
+            f"the fastest way still takes {measured(100 * share, '%')} of the time of model(x)",
         )
 
 
@@ -147,19 +177,30 @@ def _predict(d: Any) -> Iterator[Advice]:
 
 def _many(d: Any) -> Iterator[Advice]:
     # The way and the size with the least time per row, against the same way at the size of the ladder.
-    found = [(line[n], n, name) for name, line in d.per_row.items() for n in line if n != d.batch and d.batch in line]
+    found = [
+        (line[n], n, name)
+        for name, line in d.per_row.items()
+        for n in line
+        if n != d.batch and d.batch in line
+    ]
     if not found:
         return
     end, n, name = min(found)
     together = f"{n} row{'s' * (n != 1)}"
     ratio = d.many[n].relative(f"{name}, {together}", f"{name}, {d.rows}")
-    what = f"through {name} a row then costs {figure(ratio.value, '×')} what it costs with {d.rows} per call"
+    what = f"through {name} a row then costs {measured(ratio.value, '×')} what it costs with {d.rows} per call"
     evidence = f"time per row: {duration(end)} with {together}, {duration(d.per_row[name][d.batch])} with {d.rows}"
     if ratio.value < 0.7:
         wait = "Where rows may wait, send" if n > d.batch else "Send"
-        yield Advice("batch", f"{wait} {together} in one call: {what}.", f"{evidence}; {MARK}{digits(1 / end)} rows/s")
+        yield Advice(
+            "batch",
+            f"{wait} {together} in one call: {what}.",
+            f"{evidence}; {MARK}{digits(1 / end)} rows/s",
+        )
     else:
-        yield Advice("batch", f"Do not make requests wait to send {together} in one call: {what}.", evidence)
+        yield Advice(
+            "batch", f"Do not make requests wait to send {together} in one call: {what}.", evidence
+        )
 
 
 def _state(d: Any) -> Iterator[Advice]:
@@ -173,20 +214,20 @@ def _state(d: Any) -> Iterator[Advice]:
 
 
 def _agreement(d: Any) -> Iterator[Advice]:
-    measured = [r for r in d.ladder if r.state == MEASURED]
+    compared = [r for r in d.ladder if r.state == MEASURED]
     if d.random:
         yield Advice(
             "agreement",
             "Check the answers yourself: the model answers the same input differently each time, also without dropout.",
             "two calls of model(x, training=False) gave different numbers, so that the ways were not compared",
         )
-    elif len(measured) > 1:
-        gap = max(r.gap for r in measured if math.isfinite(r.gap))
-        size = f"{figure(100 * gap, '%')} of the largest value" if gap else "none"
+    elif len(compared) > 1:
+        gap = max(r.gap for r in compared if math.isfinite(r.gap))
+        size = f"{measured(100 * gap, '%')} of the largest value" if gap else "none"
         yield Advice(
             "agreement",
             "Any of the ways in the ladder may take the place of another: they give the same answer.",
-            f"the largest difference to model(x) over {len(measured)} ways and all outputs: {size}",
+            f"the largest difference to model(x) over {len(compared)} ways and all outputs: {size}",
         )
     for r in d.ladder:
         if r.state == OTHER:

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..results import Comparison
-from ..stats import Interval
-from ..text import Table, duration, figure
+from ..measure.results import Comparison
+from ..measure.stats import Interval
+from ..show.format import duration, measured
+from ..show.table import Table
 from . import inspect_model, report, samples
 from .advice import Advice, advise, best_of
-from .ladder import MEASURED, TOLERANCE, Clock, Rung, climb
+from .candidates import CALL, LADDER, LITERT, ORT, PREDICT, Job
 from .loading import Subject, calm, load
 from .measuring import many, measure
 from .paths import BadModel
-from .rungs import CALL, LADDER, LITERT, ORT, PREDICT, Job
+from .prepare import MEASURED, TOLERANCE, Clock, Rung, climb
 
 
 @dataclass(repr=False)
@@ -122,9 +123,11 @@ class Diagnosis:
         for name, m in self.medians.items():
             r = self.relative(name)
             interval = r[1:] if r.low > 0 and math.isfinite(r.high) else None
-            relative = "1" if name == CALL else figure(r.value, "×", interval)
+            relative = "1" if name == CALL else measured(r.value, "×", interval)
             counted = "" if calls[name] is None else f"{calls[name]:,} Python calls"
-            rows.append([name, duration(m.value), relative, duration(self.first_calls[name]), counted])
+            rows.append(
+                [name, duration(m.value), relative, duration(self.first_calls[name]), counted]
+            )
         notes = [*(f"{name}: {why}" for name, why in self.refused.items()), *self.one.notes]
         columns = ["way", "time per call", f"relative to {CALL}", "first call", "per call"]
         return Table(columns, rows, f"{self.name}, {self.rows} per call", notes)
@@ -133,8 +136,13 @@ class Diagnosis:
     def many_table(self) -> Table:
         """Time per row of each way against rows per call."""
         sizes = sorted({n for line in self.per_row.values() for n in line})
-        rows = [[name, *(duration(line[n]) if n in line else "" for n in sizes)] for name, line in self.per_row.items()]
-        return Table(["way", *(f"{n} per call" for n in sizes)], rows, "Time per row, rows sent together")
+        rows = [
+            [name, *(duration(line[n]) if n in line else "" for n in sizes)]
+            for name, line in self.per_row.items()
+        ]
+        return Table(
+            ["way", *(f"{n} per call" for n in sizes)], rows, "Time per row, rows sent together"
+        )
 
     @property
     def per_row(self) -> dict[str, dict[int, float]]:
@@ -146,7 +154,7 @@ class Diagnosis:
                 lines.setdefault(name, {})[int(rows.split()[0])] = m.value
         return lines
 
-    def plot(self, kind: str = "ladder") -> report.Picture:
+    def plot(self, kind: str = "ladder") -> report.Figure:
         """Return a picture.
 
         Parameters
@@ -163,7 +171,9 @@ class Diagnosis:
             pair = {n: self.one.samples[n] for n in (CALL, self.best_in_tensorflow)}
             firsts = {n: self.one.first_call[n] for n in pair}
             if len(pair) < 2:
-                raise BadModel("no way within TensorFlow beats model(x): there is nothing to break even")
+                raise BadModel(
+                    "no way within TensorFlow beats model(x): there is nothing to break even"
+                )
             return Comparison(pair, CALL, first_call=firsts).plot("break-even")
         picture = report.many_picture(self) if kind == "rows" else report.ladder_picture(self)
         if picture is None:
@@ -199,10 +209,21 @@ class Diagnosis:
         return f"{tables}<ol>{items}</ol>"
 
 
-def diagnose(source: Any = None, *, sample: Any = None, shape: Any = None, dtype: Any = None,
-             batches: Iterable[int] = (1, 32), budget: float = 60.0, trust: bool = False, signature: str | None = None,
-             custom_objects: Mapping[str, Any] | None = None, report_to: Any = None,
-             ways: Iterable[str] = LADDER, progress: bool = True) -> Diagnosis:  # fmt: skip
+def diagnose(
+    source: Any = None,
+    *,
+    sample: Any = None,
+    shape: Any = None,
+    dtype: Any = None,
+    batches: Iterable[int] = (1, 32),
+    budget: float = 60.0,
+    trust: bool = False,
+    signature: str | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    report_to: Any = None,
+    candidates: Iterable[str] = LADDER,
+    progress: bool = True,
+) -> Diagnosis:
     """Measure every way to call a model on this machine, check that the answers agree, and recommend one.
 
     Parameters
@@ -221,8 +242,8 @@ def diagnose(source: Any = None, *, sample: Any = None, shape: Any = None, dtype
         As in `loading.load`.
     report_to : path, optional
         Where to write the report, as one HTML file.
-    ways : iterable of str
-        Of `own_model.WAYS`: which to try. ``model(x)`` always is; `own_model.IN_TENSORFLOW` leaves ONNX Runtime out.
+    candidates : iterable of str
+        Of `own_model.CANDIDATES`: which to try. ``model(x)`` always is; `own_model.IN_TENSORFLOW` leaves ONNX Runtime out.
     progress : bool
         Show what goes on.
 
@@ -238,7 +259,7 @@ def diagnose(source: Any = None, *, sample: Any = None, shape: Any = None, dtype
 
     Examples
     --------
-    >>> from labkit.models import mlp
+    >>> from labkit.course.models import mlp
     >>> d = diagnose(mlp(), batches=[1], budget=3, progress=False)
     >>> d.best != "predict"
     True
@@ -246,9 +267,11 @@ def diagnose(source: Any = None, *, sample: Any = None, shape: Any = None, dtype
     sizes = inspect_model.sizes_of(batches)
     if isinstance(budget, bool) or not isinstance(budget, (int, float)) or not 1 <= budget <= 3600:
         raise BadModel(f"the time budget is in seconds, from 1 to 3600, got {budget!r}")
-    ways = (ways,) if isinstance(ways, str) else tuple(ways)
-    if unknown := [way for way in ways if way not in LADDER]:
-        raise BadModel(f"there is no way {unknown[0]!r} to call a model; there is {', '.join(LADDER)}")
+    candidates = (candidates,) if isinstance(candidates, str) else tuple(candidates)
+    if unknown := [name for name in candidates if name not in LADDER]:
+        raise BadModel(
+            f"there is no way {unknown[0]!r} to call a model; there is {', '.join(LADDER)}"
+        )
     if report_to is not None:
         report.check_target(report_to)
     ran_on = report.machine()
@@ -259,15 +282,23 @@ def diagnose(source: Any = None, *, sample: Any = None, shape: Any = None, dtype
         subject = load(source, trust=trust, signature=signature, custom_objects=custom_objects)
     clock = Clock(budget)
     with calm():
-        d = _diagnosed(subject, sample, shape, dtype, sizes, clock, ways, progress)
+        d = _diagnosed(subject, sample, shape, dtype, sizes, clock, candidates, progress)
     d.machine = ran_on
     if report_to is not None:
         d.save(report_to)
     return d
 
 
-def _diagnosed(subject: Subject, sample: Any, shape: Any, dtype: Any, sizes: list[int], clock: Clock,
-               ways: tuple[str, ...], progress: bool) -> Diagnosis:  # fmt: skip
+def _diagnosed(
+    subject: Subject,
+    sample: Any,
+    shape: Any,
+    dtype: Any,
+    sizes: list[int],
+    clock: Clock,
+    candidates: tuple[str, ...],
+    progress: bool,
+) -> Diagnosis:
     given = samples.read(sample)
     if given is not None:
         given = samples.arranged(given, subject.spec)
@@ -277,18 +308,32 @@ def _diagnosed(subject: Subject, sample: Any, shape: Any, dtype: Any, sizes: lis
     def job(rows: int) -> Job:
         return inspect_model.job_for(subject, spec, given, rows)
 
-    ladder, state = climb(job(batch), clock, progress, ways)
+    ladder, state = climb(job(batch), clock, progress, candidates)
     ready = [r for r in ladder if r.state == MEASURED]
     direct = [r for r in ready if r.name == CALL]
     slow = [r for r in ready if r.name == PREDICT]
     predict = measure([*direct, *slow], CALL, max(0.2, clock.left * 0.2)) if slow else None
-    one = measure([r for r in ready if r.name != PREDICT], CALL, max(0.2, clock.left * (0.5 if others else 0.9)))
+    one = measure(
+        [r for r in ready if r.name != PREDICT],
+        CALL,
+        max(0.2, clock.left * (0.5 if others else 0.9)),
+    )
     more = {}
     for i, rows in enumerate(others):
         found = many(job, batch, rows, ready, clock, 0.9 * clock.left / (len(others) - i), state)
         more |= {rows: found} if found else {}
     state.reset()
     return Diagnosis(
-        subject.name, subject.kind, inspect_model.facts(subject), batch, ladder, one, predict, more,
-        len(state.changed), state.random, budget=clock.seconds, seconds=clock.spent,
-    )  # fmt: skip
+        subject.name,
+        subject.kind,
+        inspect_model.facts(subject),
+        batch,
+        ladder,
+        one,
+        predict,
+        more,
+        len(state.changed),
+        state.random,
+        budget=clock.seconds,
+        seconds=clock.spent,
+    )

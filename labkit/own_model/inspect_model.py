@@ -4,11 +4,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ..text import Table
+from ..show.table import Table
 from . import samples
+from .candidates import Job
 from .loading import Subject, layers_of, load
 from .paths import BadModel
-from .rungs import Job
 
 _MOST_BYTES = 2**30  # of one input
 
@@ -30,8 +30,8 @@ def inspect(source: Any, **options: Any) -> Table:
 
     Examples
     --------
-    >>> from labkit.models import mlp
-    >>> inspect(mlp()).rows[1]
+    >>> from labkit.course.models import mlp
+    >>> inspect(mlp()).cells[1]
     ['input input_0', 'float32 (any, 10)']
     """
     subject = load(source, **options)
@@ -55,7 +55,11 @@ def facts(subject: Subject) -> dict[str, str]:
 
     found = {"format": subject.kind}
     for s in tf.nest.flatten(subject.spec) if subject.spec is not None else ():
-        sizes = ", ".join("any" if n is None else str(n) for n in s.shape) if s.shape.rank is not None else "any shape"
+        sizes = (
+            ", ".join("any" if n is None else str(n) for n in s.shape)
+            if s.shape.rank is not None
+            else "any shape"
+        )
         found[f"input {s.name}"] = f"{s.dtype.name} ({sizes})"
     if subject.spec is None:
         found["input"] = "the model does not say: give a sample, or shape and dtype"
@@ -63,12 +67,16 @@ def facts(subject: Subject) -> dict[str, str]:
     layers = layers_of(subject.model)
     if layers:
         found["layers"] = f"{len(layers):,}"
-        kinds = sorted({type(layer).__name__ for layer in layers if getattr(layer, "stateful", False)})
+        kinds = sorted(
+            {type(layer).__name__ for layer in layers if getattr(layer, "stateful", False)}
+        )
         drops = sum("Dropout" in type(layer).__name__ for layer in layers)
         if kinds:
             found["remembers between calls"] = ", ".join(kinds)
         if drops:
-            found["dropout"] = f"{drops} layer{'s' * (drops != 1)}, off in all measurements (training=False)"
+            found["dropout"] = (
+                f"{drops} layer{'s' * (drops != 1)}, off in all measurements (training=False)"
+            )
     for i, note in enumerate(subject.notes):
         found["note" if not i else f"note {i + 1}"] = note
     return found
@@ -89,9 +97,12 @@ def default_model(folder: Any) -> Path:
     """
     import keras
 
-    from ..models import mlp
+    from ..course.models import mlp
 
-    numbers, shop = keras.Input((10,), name="numbers"), keras.Input((1,), dtype="int32", name="shop")
+    numbers, shop = (
+        keras.Input((10,), name="numbers"),
+        keras.Input((1,), dtype="int32", name="shop"),
+    )
     place = keras.layers.Flatten()(keras.layers.Embedding(20, 4)(shop))
     both = keras.layers.Dropout(0.2)(keras.layers.Concatenate()([numbers, place]))
     model = keras.Model({"numbers": numbers, "shop": shop}, mlp(inputs=14)(both), name="price")
@@ -121,10 +132,14 @@ def fixed(subject: Subject, spec: Any, sizes: list[int]) -> list[int]:
 
     demanded = {s.shape[0] for s in tf.nest.flatten(spec)} - {None}
     if len(demanded) > 1:
-        raise BadModel(f"the inputs of {subject.name} demand batches of different sizes, {sorted(demanded)}")
+        raise BadModel(
+            f"the inputs of {subject.name} demand batches of different sizes, {sorted(demanded)}"
+        )
     if demanded and sizes != list(demanded):
         size = demanded.pop()
-        subject.notes.append(f"the model fixes {size} row{'s' * (size != 1)} per call: measured with that only")
+        subject.notes.append(
+            f"the model fixes {size} row{'s' * (size != 1)} per call: measured with that only"
+        )
         return [size]
     return sizes
 
@@ -146,11 +161,19 @@ def job_for(subject: Subject, spec: Any, given: Any, rows: int) -> Job:
     """
     import tensorflow as tf
 
-    fixed = tf.nest.map_structure(lambda s: tf.TensorSpec((rows, *s.shape[1:]), s.dtype, name=s.name), spec)
+    fixed = tf.nest.map_structure(
+        lambda s: tf.TensorSpec((rows, *s.shape[1:]), s.dtype, name=s.name), spec
+    )
     size = sum(math.prod(s.shape) * s.dtype.size for s in tf.nest.flatten(fixed))
     if size > _MOST_BYTES:
-        raise BadModel(f"{rows} rows of this model take {size / 2**30:.1f} GiB: give smaller batches or rows")
-    x = samples.make(fixed, rows, limit=samples.limit_of(subject)) if given is None else samples.resized(given, rows)
+        raise BadModel(
+            f"{rows} rows of this model take {size / 2**30:.1f} GiB: give smaller batches or rows"
+        )
+    x = (
+        samples.make(fixed, rows, limit=samples.limit_of(subject))
+        if given is None
+        else samples.resized(given, rows)
+    )
     return Job(subject, x, fixed)
 
 
@@ -176,7 +199,11 @@ def sizes_of(batches: Any) -> list[int]:
         sizes = [batches] if isinstance(batches, int) else list(batches)
     except TypeError:
         sizes = []
-    wrong = [n for n in sizes if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 1_000_000]
+    wrong = [
+        n for n in sizes if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 1_000_000
+    ]
     if wrong or not sizes:
-        raise BadModel(f"batches are whole numbers from 1 on, such as [1, 32], got {wrong[0] if wrong else batches!r}")
+        raise BadModel(
+            f"batches are whole numbers from 1 on, such as [1, 32], got {wrong[0] if wrong else batches!r}"
+        )
     return list(dict.fromkeys(sizes))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..environment import quiet_stderr
+from ..measure.system import silence_stderr
 from .paths import BadModel, check_path, plain
 
 _LAMBDA = (
@@ -65,8 +65,13 @@ class Subject:
         return sum(math.prod(v.shape) for v in self.variables)
 
 
-def load(source: Any, *, trust: bool = False, signature: str | None = None,
-         custom_objects: Mapping[str, Any] | None = None) -> Subject:  # fmt: skip
+def load(
+    source: Any,
+    *,
+    trust: bool = False,
+    signature: str | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+) -> Subject:
     """Load a model, or say why that cannot be.
 
     Parameters
@@ -133,7 +138,7 @@ def calm() -> Iterator[None]:
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
     """Keep compilers and converters from the screen, too, which write past Python."""
-    with quiet_stderr(), calm():
+    with silence_stderr(), calm():
         yield
 
 
@@ -145,15 +150,27 @@ def _why_not_loaded(error: Exception, kind: str) -> str:
     if "no model config" in lower:
         return "holds weights without a model: build the model, load them, and save it as .keras"
     if found := re.search(
-        r"(?:[Cc]ould not (?:locate|find) (?:class|function|object)|Unknown layer:) '?([\w.>]+)'?", text
+        r"(?:[Cc]ould not (?:locate|find) (?:class|function|object)|Unknown layer:) '?([\w.>]+)'?",
+        text,
     ):
         name = found[1].split(">")[-1]
         return (
             f"needs the class {name}, which Keras does not know here: pass custom_objects={{{name!r}: {name}}}, or "
             "register it with @keras.saving.register_keras_serializable(), or give a SavedModel made by model.export()"
         )
-    damaged = isinstance(error, (zipfile.BadZipFile, OSError, EOFError, KeyError, UnicodeError)) or any(
-        words in lower for words in ("truncated", "signature", "crc", "corrupt", "json", "file not found", "expecting")
+    damaged = isinstance(
+        error, (zipfile.BadZipFile, OSError, EOFError, KeyError, UnicodeError)
+    ) or any(
+        words in lower
+        for words in (
+            "truncated",
+            "signature",
+            "crc",
+            "corrupt",
+            "json",
+            "file not found",
+            "expecting",
+        )
     )
     if damaged:
         return f"is damaged, or no {kind}: {plain(error)}"
@@ -164,13 +181,26 @@ def _keras_subject(model: Any, name: str, kind: str) -> Subject:
     def call(x: Any) -> Any:
         return model(x, training=False)  # no dropout, no moving averages: what a service wants
 
-    return Subject(name, kind, call, _keras_spec(model), model, True, lambda: [*model.variables, *_states(model)])
+    return Subject(
+        name,
+        kind,
+        call,
+        _keras_spec(model),
+        model,
+        True,
+        lambda: [*model.variables, *_states(model)],
+    )
 
 
 def _states(model: Any) -> list[Any]:
     """Return what recurrent layers remember between calls: Keras does not list it among the variables."""
     layers = layers_of(model)
-    kept = [s for layer in layers if getattr(layer, "stateful", False) for s in getattr(layer, "states", None) or ()]
+    kept = [
+        s
+        for layer in layers
+        if getattr(layer, "stateful", False)
+        for s in getattr(layer, "states", None) or ()
+    ]
     return [state for state in kept if hasattr(state, "assign")]
 
 
@@ -204,11 +234,19 @@ def _keras_spec(model: Any) -> Any:
     if inputs is not None:
         for t in tf.nest.flatten(inputs):
             if getattr(t, "sparse", False) or getattr(t, "ragged", False):
-                raise BadModel(f"its input {t.name} is a sparse or ragged tensor, which cannot be measured here")
+                raise BadModel(
+                    f"its input {t.name} is a sparse or ragged tensor, which cannot be measured here"
+                )
         flat = tf.nest.flatten(inputs)
         # A dict is sorted by its keys, as its leaves are, and they are the names that a caller has to use.
-        names = sorted(inputs) if isinstance(inputs, Mapping) else [t.name or f"input_{i}" for i, t in enumerate(flat)]
-        named = [tf.TensorSpec(t.shape, t.dtype, name=name) for t, name in zip(flat, names, strict=True)]
+        names = (
+            sorted(inputs)
+            if isinstance(inputs, Mapping)
+            else [t.name or f"input_{i}" for i, t in enumerate(flat)]
+        )
+        named = [
+            tf.TensorSpec(t.shape, t.dtype, name=name) for t, name in zip(flat, names, strict=True)
+        ]
         return tf.nest.pack_sequence_as(inputs, named)
     try:  # a subclassed model may remember the shape it was built with
         shape = (model.get_build_config() or {}).get("input_shape")
@@ -227,19 +265,27 @@ def _saved_model(path: Path, signature: str | None) -> Subject:
             loaded = tf.saved_model.load(str(path))
         names = list(loaded.signatures)
     except Exception as error:
-        raise BadModel(f"{path.name} is damaged, or no SavedModel that this TensorFlow reads: {plain(error)}") from None
+        raise BadModel(
+            f"{path.name} is damaged, or no SavedModel that this TensorFlow reads: {plain(error)}"
+        ) from None
     if not names:
-        raise BadModel(f"{path.name} has no signature to call: export it with model.export(), or with signatures=")
+        raise BadModel(
+            f"{path.name} has no signature to call: export it with model.export(), or with signatures="
+        )
     chosen = signature or ("serving_default" if "serving_default" in names else names[0])
     if chosen not in names:
         raise BadModel(f"{path.name} has no signature {chosen!r}; there is {', '.join(names)}")
     function = loaded.signatures[chosen]
     spec = dict(sorted(function.structured_input_signature[1].items()))
     if any(not isinstance(s, tf.TensorSpec) for s in spec.values()):
-        raise BadModel(f"an input of {path.name} is a sparse or ragged tensor, which cannot be measured here")
+        raise BadModel(
+            f"an input of {path.name} is a sparse or ragged tensor, which cannot be measured here"
+        )
 
     def call(x: Any) -> Any:
         return function(**x)
 
     notes = [f"model(x) stands for a call of its signature {chosen!r}; there is {', '.join(names)}"]
-    return Subject(path.name, "SavedModel", call, spec, loaded, False, lambda: function.variables, notes)
+    return Subject(
+        path.name, "SavedModel", call, spec, loaded, False, lambda: function.variables, notes
+    )

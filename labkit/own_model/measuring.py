@@ -6,20 +6,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..results import Comparison
-from ..rounds import SAMPLE, burst, fill
-from ..timing import compare
-from . import rungs
-from .ladder import MEASURED, Clock, Rung, State, difference, estimate
+from ..measure.compare import compare
+from ..measure.results import Comparison
+from ..measure.rounds import SAMPLE, burst, calls_per_sample
+from . import candidates
+from .candidates import CALL, FUNCTION, LITERT, ORT, XLA, Job
 from .loading import hushed
-from .rungs import CALL, FUNCTION, LITERT, ORT, XLA, Job
+from .prepare import MEASURED, Clock, Rung, State, difference, estimate
 
 _MANY = (CALL, FUNCTION, XLA, LITERT, ORT)  # measured at the other batch sizes, too
-_ENOUGH = 2.0  # seconds for one comparison: more would only narrow intervals that are narrow already
+_ENOUGH = (
+    2.0  # seconds for one comparison: more would only narrow intervals that are narrow already
+)
 _ROUNDS = 20  # of slow rungs: enough for an interval
 
 
-def measure(ladder: Sequence[Rung], baseline: str, budget: float, rows: dict[str, int] | None = None) -> Comparison:
+def measure(
+    ladder: Sequence[Rung], baseline: str, budget: float, rows: dict[str, int] | None = None
+) -> Comparison:
     """Measure rungs against each other in pairs, each called as often per sample as it needs.
 
     Parameters
@@ -40,7 +44,7 @@ def measure(ladder: Sequence[Rung], baseline: str, budget: float, rows: dict[str
     """
     # `compare` takes one number of calls for all. Here the slowest may take ten thousand times the fastest, so that
     # each rung brings its own number, and the samples are divided by it afterwards.
-    times = {r.name: fill(r.estimate, 10_000) for r in ladder}
+    times = {r.name: calls_per_sample(r.estimate, 10_000) for r in ladder}
     fns = {r.name: burst(r.run, times[r.name]) for r in ladder}
     divide = {name: times[name] * (rows or {}).get(name, 1) for name in times}
     one_round = sum(max(r.estimate, SAMPLE) for r in ladder)
@@ -55,14 +59,25 @@ def measure(ladder: Sequence[Rung], baseline: str, budget: float, rows: dict[str
                 samples[name].append(time.perf_counter() - begin)
         raw = Comparison(samples, baseline, notes=["the budget allows too few rounds for verdicts"])
     else:
-        raw = compare(fns, baseline=baseline, budget=0.8 * budget, number=1, check=False, progress=False)
+        raw = compare(
+            fns, baseline=baseline, budget=0.8 * budget, number=1, check=False, progress=False
+        )
     scaled = {name: [s / divide[name] for s in samples] for name, samples in raw.samples.items()}
     firsts = {r.name: r.first_call for r in ladder}
-    return replace(raw, samples=scaled, first_call=firsts, notes=[n for n in raw.notes if "clock" not in n])
+    return replace(
+        raw, samples=scaled, first_call=firsts, notes=[n for n in raw.notes if "clock" not in n]
+    )
 
 
-def many(job_of: Callable[[int], Job], batch: int, rows: int, ladder: Sequence[Rung], clock: Clock,
-         budget: float, state: State) -> Comparison | None:  # fmt: skip
+def many(
+    job_of: Callable[[int], Job],
+    batch: int,
+    rows: int,
+    ladder: Sequence[Rung],
+    clock: Clock,
+    budget: float,
+    state: State,
+) -> Comparison | None:
     """Measure what one row costs when several are sent together.
 
     Parameters
@@ -89,12 +104,17 @@ def many(job_of: Callable[[int], Job], batch: int, rows: int, ladder: Sequence[R
     wanted: list[Any] | None = None
     for name in _MANY:
         one = known.get(name)
-        if one is None or (name != CALL and one.first_call > 0.5 * (budget - (clock.spent - begin))):
+        if one is None or (
+            name != CALL and one.first_call > 0.5 * (budget - (clock.spent - begin))
+        ):
             continue
-        with hushed(), contextlib.suppress(Exception):  # what a size does not allow is left out of its picture
+        with (
+            hushed(),
+            contextlib.suppress(Exception),
+        ):  # what a size does not allow is left out of its picture
             state.reset()
             start = time.perf_counter()
-            run = rungs.prepare(name, job)
+            run = candidates.prepare(name, job)
             answer = run()
             first = time.perf_counter() - start
             wanted = wanted or answer  # the first is model(x) itself

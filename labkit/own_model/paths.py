@@ -5,7 +5,7 @@ import zipfile
 from difflib import get_close_matches
 from pathlib import Path
 
-from ..text import message
+from ..show.errors import message
 
 # What people pass by mistake, and what they meant.
 _OTHER_KINDS = {
@@ -49,10 +49,15 @@ def check_path(source: str | Path) -> tuple[Path, str]:
     path = Path(str(source).strip()).expanduser()
     try:
         return path, _kind(path)
-    except (OSError, ValueError) as error:  # a name too long or with a zero in it, a folder that may not be read
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # a name too long or with a zero in it, a folder that may not be read
         if isinstance(error, BadModel):
             raise
-        raise BadModel(f"{path.name[:80]!r} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise BadModel(
+            f"{path.name[:80]!r} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from None
 
 
 def _kind(path: Path) -> str:
@@ -76,15 +81,21 @@ def _kind(path: Path) -> str:
             )
         raise BadModel(f"{path.name} is a folder without saved_model.pb, so no SavedModel")
     if path.name.endswith(".weights.h5"):
-        raise BadModel(f"{path.name} holds weights without a model: build the model, load them, and save it as .keras")
+        raise BadModel(
+            f"{path.name} holds weights without a model: build the model, load them, and save it as .keras"
+        )
     suffix = path.suffix.lower()
     if suffix not in (".keras", ".h5", ".hdf5"):
         wanted = "wanted: a .keras file, an .h5 file or a SavedModel folder"
-        raise BadModel(f"{path.name} {_OTHER_KINDS.get(suffix, f'is of no kind known here; {wanted}')}")
+        raise BadModel(
+            f"{path.name} {_OTHER_KINDS.get(suffix, f'is of no kind known here; {wanted}')}"
+        )
     if path.stat().st_size == 0:
         raise BadModel(f"{path.name} is empty: saving it was cut off, so save the model again")
     if suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise BadModel(f"{path.name} is damaged, or no .keras file: it is not a complete zip archive, as those are")
+        raise BadModel(
+            f"{path.name} is damaged, or no .keras file: it is not a complete zip archive, as those are"
+        )
     return ".keras file" if suffix == ".keras" else ".h5 file"
 
 
@@ -108,7 +119,9 @@ def plain(error: BaseException, most: int = 160) -> str:
     >>> plain(ValueError("no /tmp/x/model.h5 here\nTraceback"))
     'ValueError: no model.h5 here Traceback'
     """
-    text = re.sub(r"(?:[A-Za-z]:)?(?:[/\\][\w.+-]+)+[/\\]([\w.+-]+)", r"\1", message(error))  # only the name of a file
+    text = re.sub(
+        r"(?:[A-Za-z]:)?(?:[/\\][\w.+-]+)+[/\\]([\w.+-]+)", r"\1", message(error)
+    )  # only the name of a file
     text = re.sub(r" at 0x[0-9a-f]+", "", text)
     text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text if len(text) <= most else text[: most - 2].rsplit(" ", 1)[0] + " …"

@@ -2,8 +2,8 @@
 
 import re
 
+from .candidates import LITERT, ORT, XLA, Impossible
 from .paths import plain
-from .rungs import LITERT, ORT, XLA, Impossible
 
 
 def why(name: str, error: BaseException) -> str:
@@ -29,26 +29,39 @@ def why(name: str, error: BaseException) -> str:
     text = str(error)
     if isinstance(error, Impossible):
         return text
-    if isinstance(error, MemoryError) or "OOM" in text or "failed to allocate memory" in text.lower():
+    if (
+        isinstance(error, MemoryError)
+        or "OOM" in text
+        or "failed to allocate memory" in text.lower()
+    ):
         return "the memory of this machine is not enough"
     if name == XLA:
         found = sorted(set(re.findall(r"No registered '(\w+)' OpKernel", text)))
         if not found and "unsupported operations" in text.lower():
             found = sorted(set(re.findall(r"\{\{node (?:[\w.]+/)*(\w+?)(?:_\d+)?\}\}", text)))[:3]
         if found:
-            return f"XLA cannot compile the operation{'s' * (len(found) > 1)} {', '.join(found[:5])}"
+            return (
+                f"XLA cannot compile the operation{'s' * (len(found) > 1)} {', '.join(found[:5])}"
+            )
         if re.search(r"compile-time constant|dynamic shape|must be a compile", text):
             return "XLA needs every shape to be known when it compiles, and one depends on the values here"
     if name == LITERT:
         if "AssignVariableOp" in text:
             return "LiteRT converts no model that changes its own variables in a call, as a stateful layer does"
         found = sorted(set(re.findall(r"\btf\.([A-Z]\w+)", text)))
-        if found and ("custom op" in text or "flex op" in text or "not supported" in text or "Some ops" in text):
+        if found and (
+            "custom op" in text
+            or "flex op" in text
+            or "not supported" in text
+            or "Some ops" in text
+        ):
             return f"LiteRT has no operation {', '.join(found[:5])} of its own"
         if found := re.search(r"unresolved custom op: (\w+)", text):
             return f"the interpreter of LiteRT has no operation {found[1]}"
     if name == ORT:
-        found = sorted(set(re.findall(r"(?:Tensorflow op \[[^:\]]+: |In Node, \([^,]*, )(\w+)", text)))
+        found = sorted(
+            set(re.findall(r"(?:Tensorflow op \[[^:\]]+: |In Node, \([^,]*, )(\w+)", text))
+        )
         if found:
             return f"ONNX has no operation {', '.join(found[:5])}"
     return plain(error)

@@ -10,10 +10,18 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from ..environment import cores
-from ..ladders import interpreter_class
-from ..picture import COLOURS, Picture, canvas, drawn, look, name_ends, plain_log
-from ..text import duration, time_unit
+from ..measure.system import cores
+from ..show.figure import (
+    COLOURS,
+    Figure,
+    label_line_ends,
+    new_axes,
+    plain_log_axis,
+    style,
+    with_course_style,
+)
+from ..show.format import duration, time_unit
+from .litert import interpreter_class
 from .paths import BadModel
 
 _STYLE = """
@@ -25,8 +33,8 @@ figcaption{font-style:italic} .wide{overflow-x:auto}
 """
 
 
-@drawn
-def ladder_picture(d: Any) -> Picture:
+@with_course_style
+def ladder_picture(d: Any) -> Figure:
     """Answer how far apart the ways are, and what the first call of each costs: one row each on a log axis.
 
     Parameters
@@ -40,32 +48,51 @@ def ladder_picture(d: Any) -> Picture:
         With its sentence.
     """
     medians, firsts = d.medians, d.first_calls
-    fig, ax = canvas(1.6 + 0.55 * len(medians), 8.4)
+    fig, ax = new_axes(1.6 + 0.55 * len(medians), 8.4)
     unit, size = time_unit(m.value for m in medians.values())
     for y, (name, m) in enumerate(reversed(medians.items())):
         low, high = max(m.low, m.value / 100), min(m.high, m.value * 100)
-        ax.plot([low / size, high / size], [y, y], color=COLOURS[0], linewidth=4, solid_capstyle="butt")
+        ax.plot(
+            [low / size, high / size], [y, y], color=COLOURS[0], linewidth=4, solid_capstyle="butt"
+        )
         ax.plot(m.value / size, y, marker="o", markersize=9, color=COLOURS[0])
-        ax.plot(firsts[name] / size, y, marker="D", markersize=8, color=COLOURS[1], markerfacecolor="white")
-        ax.annotate(duration(m.value), (m.value / size, y), (0, 9), textcoords="offset points", ha="center")
+        ax.plot(
+            firsts[name] / size,
+            y,
+            marker="D",
+            markersize=8,
+            color=COLOURS[1],
+            markerfacecolor="white",
+        )
+        ax.annotate(
+            duration(m.value), (m.value / size, y), (0, 9), textcoords="offset points", ha="center"
+        )
     ax.plot([], [], marker="o", color=COLOURS[0], linestyle="none", label="each later call")
     ax.plot(
-        [], [], marker="D", color=COLOURS[1], markerfacecolor="white", linestyle="none", label="the first, from nothing"
+        [],
+        [],
+        marker="D",
+        color=COLOURS[1],
+        markerfacecolor="white",
+        linestyle="none",
+        label="the first, from nothing",
     )
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1 + 0.9 / len(medians)), ncols=2, frameon=False)
+    ax.legend(
+        loc="upper center", bbox_to_anchor=(0.5, 1 + 0.9 / len(medians)), ncols=2, frameon=False
+    )
     ax.set_xscale("log")
     ax.set_ylim(-0.5, len(medians) - 0.3)
     ax.margins(x=0.12)
-    plain_log(ax.xaxis)
+    plain_log_axis(ax.xaxis)
     ax.set_yticks(range(len(medians)), list(reversed(medians)))
     ax.set_xlabel(f"time per call with {d.rows}, in {unit}")
     ax.grid(axis="x", alpha=0.25)
     said = ", ".join(f"{name} {duration(m.value)}" for name, m in medians.items())
-    return Picture(fig, f"Time per call with {d.rows}: {said}.")
+    return Figure(fig, f"Time per call with {d.rows}: {said}.")
 
 
-@drawn
-def many_picture(d: Any) -> Picture | None:
+@with_course_style
+def many_picture(d: Any) -> Figure | None:
     """Answer what a row costs when several are sent together: time per row against rows per call.
 
     Parameters
@@ -81,25 +108,27 @@ def many_picture(d: Any) -> Picture | None:
     lines = d.per_row
     if not lines:
         return None
-    fig, ax = canvas(4.0)
+    fig, ax = new_axes(4.0)
     unit, size = time_unit(v for line in lines.values() for v in line.values())
     said, ends = [], {}
     for i, (name, line) in enumerate(lines.items()):
         x = sorted(line)
-        ax.plot(x, [line[n] / size for n in x], **look(i))
+        ax.plot(x, [line[n] / size for n in x], **style(i))
         ends[name] = x[-1], line[x[-1]] / size
-        said.append(f"{name} from {duration(line[x[0]])} at {x[0]} to {duration(line[x[-1]])} at {x[-1]}")
+        said.append(
+            f"{name} from {duration(line[x[0]])} at {x[0]} to {duration(line[x[-1]])} at {x[-1]}"
+        )
     sizes = sorted({n for line in lines.values() for n in line})
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xticks(sizes, [f"{n:,}" for n in sizes])
     ax.minorticks_off()
-    plain_log(ax.yaxis)
+    plain_log_axis(ax.yaxis)
     ax.set_xlabel("rows per call")
     ax.set_ylabel(f"time per row in {unit}")
     ax.grid(alpha=0.25)
-    name_ends(ax, ends)
-    return Picture(fig, f"Time per row against rows per call: {'; '.join(said)}.")
+    label_line_ends(ax, ends)
+    return Figure(fig, f"Time per row against rows per call: {'; '.join(said)}.")
 
 
 def machine() -> dict[str, str]:
@@ -135,7 +164,9 @@ def machine() -> dict[str, str]:
 def _processor() -> str:
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        return next(
+            line.partition(":")[2].strip() for line in lines if line.startswith("model name")
+        )
     return platform.processor() or "unknown"
 
 
@@ -186,8 +217,11 @@ def _row(name: str, value: str) -> str:
     return f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th><td>{html.escape(value)}</td></tr>'
 
 
-def _figure(picture: Picture) -> str:
-    source, words = base64.b64encode(picture.png()).decode(), html.escape(picture.text, quote=True)
+def _figure(picture: Figure) -> str:
+    source, words = (
+        base64.b64encode(picture.png()).decode(),
+        html.escape(picture.caption, quote=True),
+    )
     return f'<figure><img alt="{words}" src="data:image/png;base64,{source}"><figcaption>{words}</figcaption></figure>'
 
 
@@ -211,11 +245,17 @@ def check_target(path: str | os.PathLike) -> Path:
     """
     target = Path(path).expanduser()
     if target.is_dir():
-        raise BadModel(f"the report {target.name} would replace a folder: give the name of a file, such as report.html")
+        raise BadModel(
+            f"the report {target.name} would replace a folder: give the name of a file, such as report.html"
+        )
     if not target.parent.is_dir():
-        raise BadModel(f"the report cannot go into {target.parent.name}: there is no such folder; make it first")
+        raise BadModel(
+            f"the report cannot go into {target.parent.name}: there is no such folder; make it first"
+        )
     if not os.access(target.parent, os.W_OK):
-        raise BadModel(f"the report cannot be written: the folder {target.parent.name or '.'} is read-only")
+        raise BadModel(
+            f"the report cannot be written: the folder {target.parent.name or '.'} is read-only"
+        )
     return target
 
 
@@ -245,7 +285,9 @@ def write(text: str, path: str | os.PathLike) -> Path:
         fresh.write_text(text, encoding="utf-8")
         os.replace(fresh, target)
     except OSError as error:
-        raise BadModel(f"the report {target.name} cannot be written: {error.strerror or error}") from None
+        raise BadModel(
+            f"the report {target.name} cannot be written: {error.strerror or error}"
+        ) from None
     finally:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)

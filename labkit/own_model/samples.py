@@ -42,7 +42,9 @@ def signature(subject: Subject, shape: Any = None, dtype: Any = None, given: Any
     if spec is None:
         if given is not None:
             arrays = tf.nest.map_structure(tf.convert_to_tensor, given)
-            return tf.nest.map_structure(lambda a: tf.TensorSpec((None, *a.shape[1:]), a.dtype), arrays)
+            return tf.nest.map_structure(
+                lambda a: tf.TensorSpec((None, *a.shape[1:]), a.dtype), arrays
+            )
         if shape is None:
             raise BadModel(
                 f"{subject.name} does not say what it takes: give a sample, or the shape of one row and its dtype"
@@ -60,13 +62,19 @@ def signature(subject: Subject, shape: Any = None, dtype: Any = None, given: Any
     for leaf in leaves:
         wanted = _dtype(leaf.name, dtype) if dtype is not None else leaf.dtype
         if wanted != leaf.dtype and not (isinstance(dtype, dict) and leaf.name not in dtype):
-            raise BadModel(f"the input {leaf.name} is {leaf.dtype.name}, not {wanted.name}: leave the dtype out")
+            raise BadModel(
+                f"the input {leaf.name} is {leaf.dtype.name}, not {wanted.name}: leave the dtype out"
+            )
     rows = None if given is None else [a.shape[1:] for a in tf.nest.flatten(given)]
     fixed = []
     for i, leaf in enumerate(leaves):
-        wanted = shape.get(leaf.name) if isinstance(shape, dict) else shape if len(leaves) == 1 else None
+        wanted = (
+            shape.get(leaf.name) if isinstance(shape, dict) else shape if len(leaves) == 1 else None
+        )
         if shape is not None and not isinstance(shape, dict) and len(leaves) > 1:
-            raise BadModel(f"there are {len(leaves)} inputs: give each shape by its name, {', '.join(names)}")
+            raise BadModel(
+                f"there are {len(leaves)} inputs: give each shape by its name, {', '.join(names)}"
+            )
         known = rows[i] if rows and len(rows) == len(leaves) else wanted
         fixed.append(_sized(leaf, known, subject))
     return tf.nest.pack_sequence_as(spec, fixed)
@@ -77,23 +85,32 @@ def _sized(leaf: Any, wanted: Any, subject: Subject) -> Any:
 
     if leaf.shape.rank is None:
         if wanted is None:
-            raise BadModel(f"the input {leaf.name} has no fixed number of axes: give the shape of one row")
+            raise BadModel(
+                f"the input {leaf.name} has no fixed number of axes: give the shape of one row"
+            )
         return tf.TensorSpec((None, *wanted), leaf.dtype, name=leaf.name)
     if leaf.shape.rank == 0:
-        raise BadModel(f"the input {leaf.name} is a single number without a batch axis, which cannot be measured here")
+        raise BadModel(
+            f"the input {leaf.name} is a single number without a batch axis, which cannot be measured here"
+        )
     sizes = list(leaf.shape)
     if wanted is not None and (
-        len(wanted) != len(sizes) - 1 or any(a not in (None, b) for a, b in zip(sizes[1:], wanted, strict=True))
+        len(wanted) != len(sizes) - 1
+        or any(a not in (None, b) for a, b in zip(sizes[1:], wanted, strict=True))
     ):
         said = tuple("any" if n is None else n for n in sizes[1:])
-        raise BadModel(f"one row of the input {leaf.name} has the shape {said}, without the batch; got {tuple(wanted)}")
+        raise BadModel(
+            f"one row of the input {leaf.name} has the shape {said}, without the batch; got {tuple(wanted)}"
+        )
     if wanted is None and None in sizes[1:]:
         free = 64 if len(sizes) == 4 else 32  # a small picture; a short series or text
         note = f"the input {leaf.name} allows any size on some axes: measured with {free}; give a shape to choose"
         if note not in subject.notes:
             subject.notes.append(note)
         wanted = [free if n is None else n for n in sizes[1:]]
-    return tf.TensorSpec((sizes[0], *(wanted if wanted is not None else sizes[1:])), leaf.dtype, name=leaf.name)
+    return tf.TensorSpec(
+        (sizes[0], *(wanted if wanted is not None else sizes[1:])), leaf.dtype, name=leaf.name
+    )
 
 
 def make(spec: Any, batch: int, *, limit: int = 2, seed: int = 0) -> Any:
@@ -174,14 +191,18 @@ def read(source: Any) -> Any:
         return source
     path = Path(source).expanduser()
     if path.suffix.lower() not in (".npy", ".npz"):
-        raise BadModel(f"the sample {path.name} must be a file made by numpy.save or numpy.savez (.npy, .npz)")
+        raise BadModel(
+            f"the sample {path.name} must be a file made by numpy.save or numpy.savez (.npy, .npz)"
+        )
     try:
         data = np.load(path, allow_pickle=False)  # a pickle could run code
         return {name: data[name] for name in data.files} if hasattr(data, "files") else data
     except FileNotFoundError:
         raise BadModel(f"there is no sample file {path.name}; check the spelling") from None
     except Exception as error:
-        raise BadModel(f"the sample {path.name} cannot be read: {' '.join(str(error).split())[:120]}") from None
+        raise BadModel(
+            f"the sample {path.name} cannot be read: {' '.join(str(error).split())[:120]}"
+        ) from None
 
 
 def arranged(given: Any, spec: Any) -> Any:
@@ -221,7 +242,11 @@ def arranged(given: Any, spec: Any) -> Any:
         else:
             given = [given[name] for name in names]
     elif len(leaves) == 1:
-        wrapped = isinstance(given, (list, tuple)) and len(given) == 1 and np.ndim(given[0]) == leaves[0].shape.rank
+        wrapped = (
+            isinstance(given, (list, tuple))
+            and len(given) == 1
+            and np.ndim(given[0]) == leaves[0].shape.rank
+        )
         given = list(given) if wrapped else [given]
     if not isinstance(given, (list, tuple)) or len(given) != len(leaves):
         raise BadModel(f"the sample must hold {len(leaves)} arrays: {', '.join(names)}")
@@ -230,7 +255,9 @@ def arranged(given: Any, spec: Any) -> Any:
         try:
             values = np.asarray(array)
             if values.ndim == 0 or not len(values):
-                raise BadModel(f"the sample of {leaf.name} has no row: its first axis must be the batch")
+                raise BadModel(
+                    f"the sample of {leaf.name} has no row: its first axis must be the batch"
+                )
             fitted.append(
                 tf.constant(values.tolist(), tf.string)
                 if leaf.dtype == tf.string
@@ -239,7 +266,9 @@ def arranged(given: Any, spec: Any) -> Any:
         except (TypeError, ValueError) as error:
             if isinstance(error, BadModel):
                 raise
-            raise BadModel(f"the sample of {leaf.name} cannot be made {leaf.dtype.name}: {error}") from None
+            raise BadModel(
+                f"the sample of {leaf.name} cannot be made {leaf.dtype.name}: {error}"
+            ) from None
     return tf.nest.pack_sequence_as(spec, fitted)
 
 
@@ -275,7 +304,9 @@ def _dtype(name: str, dtype: Any) -> Any:
     try:
         return tf.as_dtype(wanted)
     except TypeError:
-        raise BadModel(f"there is no dtype {wanted!r}: give one such as float32, int32 or string") from None
+        raise BadModel(
+            f"there is no dtype {wanted!r}: give one such as float32, int32 or string"
+        ) from None
 
 
 def _parsed(value: Any, numbers: bool) -> Any:
@@ -291,7 +322,12 @@ def _parsed(value: Any, numbers: bool) -> Any:
         return parts or text
     try:
         if parts:
-            return {name: tuple(int(n) for n in said.split(",") if n.strip()) for name, said in parts.items()}
+            return {
+                name: tuple(int(n) for n in said.split(",") if n.strip())
+                for name, said in parts.items()
+            }
         return tuple(int(n) for n in text.strip("()[]").split(",") if n.strip())
     except ValueError:
-        raise BadModel(f"a shape is written 28,28,1 or image=28,28,1; ids=20, got {value!r}") from None
+        raise BadModel(
+            f"a shape is written 28,28,1 or image=28,28,1; ids=20, got {value!r}"
+        ) from None

@@ -17,7 +17,12 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 START_UP = 120  # seconds; five on a quiet machine
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+QUIET = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +33,9 @@ def browser():
     as_root = hasattr(os, "geteuid") and os.geteuid() == 0
     with sync_playwright() as playwright:
         # Chromium's sandbox does not work for root, which a container may leave no way around.
-        browser = playwright.chromium.launch(executable_path=path, args=[*QUIET, *["--no-sandbox"] * as_root])
+        browser = playwright.chromium.launch(
+            executable_path=path, args=[*QUIET, *["--no-sandbox"] * as_root]
+        )
         yield browser
         browser.close()
 
@@ -43,13 +50,26 @@ def lab(tmp_path):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        command = [sys.executable, "-m", "labkit", "lab", "--no-browser", "--port", str(port), lesson]
+        command = [
+            sys.executable,
+            "-m",
+            "labkit",
+            "lab",
+            "--no-browser",
+            "--port",
+            str(port),
+            lesson,
+        ]
         with log.open("w", encoding="utf-8") as output:
-            server = subprocess.Popen(command, cwd=ROOT, env=_environment(tmp_path), stdout=output, stderr=output)
+            server = subprocess.Popen(
+                command, cwd=ROOT, env=_environment(tmp_path), stdout=output, stderr=output
+            )
         started.append(server)
         deadline = time.monotonic() + START_UP
         while time.monotonic() < deadline and server.poll() is None:
-            address = re.search(r"http://127\.0\.0\.1:\d+/\S+", text := log.read_text(encoding="utf-8"))
+            address = re.search(
+                r"http://127\.0\.0\.1:\d+/\S+", text := log.read_text(encoding="utf-8")
+            )
             # It is printed a moment before the server listens.
             if address and (bound := _bound_addresses(server.pid)):
                 return SimpleNamespace(address=address[0], bound=bound, process=server, log=log)
@@ -68,7 +88,9 @@ def _environment(folder):
     config.mkdir()
     tracker.parent.mkdir(parents=True)
     # The test asks the application itself for its state: the screen says "idle" too early.
-    (config / "jupyter_lab_config.json").write_text(json.dumps({"LabApp": {"expose_app_in_browser": True}}))
+    (config / "jupyter_lab_config.json").write_text(
+        json.dumps({"LabApp": {"expose_app_in_browser": True}})
+    )
     # Else cells outside the window are not in the page.
     tracker.write_text(json.dumps({"windowingMode": "none"}))
     return os.environ | {
@@ -84,7 +106,11 @@ def _environment(folder):
 
 def _bound_addresses(pid):
     """Return the addresses that the server listens on."""
-    return {c.laddr.ip for c in psutil.Process(pid).net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+    return {
+        c.laddr.ip
+        for c in psutil.Process(pid).net_connections("tcp")
+        if c.status == psutil.CONN_LISTEN
+    }
 
 
 def _stop(server):

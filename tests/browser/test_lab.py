@@ -33,7 +33,9 @@ def test_a_lesson_runs_and_its_slider_works_without_a_mouse(lab, browser):
     assert server.bound == {"127.0.0.1"}
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     errors, urls = [], []
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console", lambda message: errors.append(message.text) if message.type == "error" else None
+    )
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda request: urls.append(request.url))
     page.on("websocket", lambda socket: urls.append(socket.url))
@@ -51,11 +53,16 @@ def test_a_lesson_runs_and_its_slider_works_without_a_mouse(lab, browser):
     ]
     assert not failed, "\n\n".join(failed)
     unrun = [
-        text_of(cell["source"]) for cell in cells if text_of(cell["source"]).strip() and not cell["execution_count"]
+        text_of(cell["source"])
+        for cell in cells
+        if text_of(cell["source"]).strip() and not cell["execution_count"]
     ]
     assert not unrun, f"never run: {unrun}"
 
-    picture, caption = page.locator("img.labkit-picture").first, page.locator(".labkit-caption").first
+    picture, caption = (
+        page.locator("img.labkit-picture").first,
+        page.locator(".labkit-caption").first,
+    )
     picture.scroll_into_view_if_needed()
     before = {"src": picture.get_attribute("src"), "caption": caption.inner_text().strip()}
     assert before["src"]
@@ -66,13 +73,17 @@ def test_a_lesson_runs_and_its_slider_works_without_a_mouse(lab, browser):
     handle.press("ArrowRight")
     page.wait_for_function(ANSWERED, arg=before, timeout=60_000)
     assert handle.get_attribute("aria-valuenow") != position
-    assert picture.evaluate("image => image.naturalWidth") > 100  # it is a picture, and it was decoded
+    assert (
+        picture.evaluate("image => image.naturalWidth") > 100
+    )  # it is a picture, and it was decoded
 
     if folder := os.environ.get("LABKIT_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{LESSON}.png")
     assert page.get_by_text("official Jupyter news").count() == 0
     strangers = {url for url in urls if urlsplit(url).scheme not in ("data", "blob")}
-    strangers = {url for url in strangers if urlsplit(url).hostname not in ("127.0.0.1", "localhost")}
+    strangers = {
+        url for url in strangers if urlsplit(url).hostname not in ("127.0.0.1", "localhost")
+    }
     assert not strangers
     assert not errors, "\n".join(errors)
     page.close()

@@ -25,7 +25,12 @@ WRONG = [
     ("00.1", "always a hundred", a_hundred, "instead of"),
     ("00.1", "no return", no_return, "is a `return` missing?"),
     ("00.2", "the whole interval", lambda cost: cost.ratio["one_by_one"], "add `.value`"),
-    ("00.2", "upside down", lambda cost: 1 / cost.ratio["one_by_one"].value, "not the other way round"),
+    (
+        "00.2",
+        "upside down",
+        lambda cost: 1 / cost.ratio["one_by_one"].value,
+        "not the other way round",
+    ),
     (
         "00.2",
         "the time, not the ratio",

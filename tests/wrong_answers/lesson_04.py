@@ -70,7 +70,9 @@ def one_argument(dataset, step):
 
 
 def yields_rows(source, size):
-    return tf.data.Dataset.from_generator(source, output_signature=tf.TensorSpec((10,), tf.float32)).batch(size)
+    return tf.data.Dataset.from_generator(
+        source, output_signature=tf.TensorSpec((10,), tf.float32)
+    ).batch(size)
 
 
 def _batches(source, size, dtype="float32"):
@@ -86,12 +88,16 @@ def _batches(source, size, dtype="float32"):
 
 def fixed_size(source, size):
     signature = tf.TensorSpec((size, 10), tf.float32)
-    return tf.data.Dataset.from_generator(lambda: _batches(source, size), output_signature=signature)
+    return tf.data.Dataset.from_generator(
+        lambda: _batches(source, size), output_signature=signature
+    )
 
 
 def double_precision(source, size):
     signature = tf.TensorSpec((None, 10), tf.float64)
-    return tf.data.Dataset.from_generator(lambda: _batches(source, size, "float64"), output_signature=signature)
+    return tf.data.Dataset.from_generator(
+        lambda: _batches(source, size, "float64"), output_signature=signature
+    )
 
 
 def used_up(source, size):
@@ -139,10 +145,30 @@ WRONG = [
     ("04.2", "another size", another_size, "batches of up to 32"),
     ("04.2", "one argument", one_argument, "your answer raised"),
     ("04.3", "read ahead everywhere", dict.fromkeys("ABC", "read ahead"), "nothing is waited for"),
-    ("04.3", "loop in graph", {"A": "loop in graph", "B": "parallel map", "C": "read ahead"}, "way without a loop"),
-    ("04.3", "ahead of a server", {"A": "one call", "B": "read ahead", "C": "read ahead"}, "max(40, 10) = 40 ms"),
-    ("04.3", "threads for Python", {"A": "one call", "B": "parallel map", "C": "parallel map"}, "under one lock"),
-    ("04.3", "own words", {"A": "none", "B": "parallel map", "C": "read ahead"}, "one of one call, read ahead"),
+    (
+        "04.3",
+        "loop in graph",
+        {"A": "loop in graph", "B": "parallel map", "C": "read ahead"},
+        "way without a loop",
+    ),
+    (
+        "04.3",
+        "ahead of a server",
+        {"A": "one call", "B": "read ahead", "C": "read ahead"},
+        "max(40, 10) = 40 ms",
+    ),
+    (
+        "04.3",
+        "threads for Python",
+        {"A": "one call", "B": "parallel map", "C": "parallel map"},
+        "under one lock",
+    ),
+    (
+        "04.3",
+        "own words",
+        {"A": "none", "B": "parallel map", "C": "read ahead"},
+        "one of one call, read ahead",
+    ),
     ("04.3", "no dict", "read ahead", "a dict with the keys A, B and C"),
     ("04.4", "yields rows", yields_rows, "elements crossed from Python"),
     ("04.4", "fixed size", fixed_size, "a signature that fits every batch"),
@@ -150,6 +176,11 @@ WRONG = [
     ("04.4", "used up", used_up, "batches in the second pass"),
     ("04.4", "not a function", not_a_function, "must be a Python callable"),
     ("04.4", "reads it all", reads_it_all, "before anybody asked"),
-    ("04.4", "collects it all first", collects_it_all, "an endless source was asked for everything"),
+    (
+        "04.4",
+        "collects it all first",
+        collects_it_all,
+        "an endless source was asked for everything",
+    ),
     ("04.4", "loses the rest", loses_the_rest, "the result is wrong"),
 ]

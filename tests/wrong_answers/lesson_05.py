@@ -73,7 +73,9 @@ def python_loop(step, rows, labels, size):
 
 
 def eager_loop(step, rows, labels, size):
-    return lambda order: np.mean([step(rows[pick], labels[pick]) for pick in order.reshape(-1, size)])
+    return lambda order: np.mean(
+        [step(rows[pick], labels[pick]) for pick in order.reshape(-1, size)]
+    )
 
 
 def unrolled(step, rows, labels, size):
@@ -201,7 +203,12 @@ WRONG = [
     ("05.3", "a graph per epoch", a_graph_per_epoch, "a new trace for the second epoch"),
     ("05.3", "returns the last", returns_the_last, "the loss of the last batch"),
     ("05.3", "returns the sum", returns_the_sum, "the sum of the losses"),
-    ("05.4", "optimizer as argument", optimizer_as_argument, "each optimizer built before its first trace"),
+    (
+        "05.4",
+        "optimizer as argument",
+        optimizer_as_argument,
+        "each optimizer built before its first trace",
+    ),
     ("05.4", "a new graph each time", new_graph_each_time, "keep the tf.function of an optimizer"),
     ("05.4", "unbuilt", unbuilt, "build the optimizer first"),
     ("05.4", "keeps the first", keeps_the_first, "each step by the optimizer passed to it"),

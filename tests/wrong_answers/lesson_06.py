@@ -52,7 +52,9 @@ def a_run_per_row(session, model, weights):
     with session.graph.as_default():
         x = tf1.placeholder(tf.float32, (None, 10))
         y = model(x, weights)
-    return lambda rows: np.concatenate([session.run(y, {x: rows[i : i + 1]}) for i in range(len(rows))])
+    return lambda rows: np.concatenate(
+        [session.run(y, {x: rows[i : i + 1]}) for i in range(len(rows))]
+    )
 
 
 def scores_at_once(session, model, weights):
@@ -62,7 +64,9 @@ def scores_at_once(session, model, weights):
 
 def a_run_per_fetch(session, x, fetches, rows):
     def whole(fetch):
-        return np.concatenate([session.run(fetch, {x: rows[i : i + 100]}) for i in range(0, len(rows), 100)])
+        return np.concatenate(
+            [session.run(fetch, {x: rows[i : i + 100]}) for i in range(0, len(rows), 100)]
+        )
 
     return {name: whole(fetch) for name, fetch in fetches.items()}
 

@@ -122,7 +122,12 @@ WRONG = [
     ("08.1", "a fixed name", a_fixed_name, "the input is not called that"),
     ("08.1", "the dict", the_dict, "as one array"),
     ("08.1", "keeps only the function", keeps_only_the_function, "the weights are gone"),
-    ("08.1", "keeps only the signature", keeps_only_the_signature, "nobody keeps the loaded object"),
+    (
+        "08.1",
+        "keeps only the signature",
+        keeps_only_the_signature,
+        "nobody keeps the loaded object",
+    ),
     ("08.1", "no function", no_function, "make_score returned nothing"),
     ("08.2", "plain export", plain_export, "the input is called"),
     ("08.2", "by TensorFlow", by_tensorflow, "the input is called inputs"),

@@ -119,7 +119,9 @@ def with_a_timer(engine, most):
             await asyncio.sleep(0.002)
             batch = waiting[:most]
             del waiting[:most]
-            for (_, other), y in zip(batch, engine(np.stack([row for row, _ in batch])), strict=True):
+            for (_, other), y in zip(
+                batch, engine(np.stack([row for row, _ in batch])), strict=True
+            ):
                 other.set_result(y)
         return await future
 

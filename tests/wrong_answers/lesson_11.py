@@ -41,7 +41,9 @@ def no_batch(spec, rows):
 
 def zeros_for_text(spec, rows):
     return {
-        n: np.zeros((rows, *s.shape[1:]), "int32" if s.dtype == tf.string else s.dtype.as_numpy_dtype)
+        n: np.zeros(
+            (rows, *s.shape[1:]), "int32" if s.dtype == tf.string else s.dtype.as_numpy_dtype
+        )
         for n, s in spec.items()
     }
 
@@ -56,14 +58,20 @@ def only_the_first(spec, rows):
 
 
 def what_comes_out(model):
-    return [layer.name for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)
-            and layer.output.dtype == "string"]  # fmt: skip
+    return [
+        layer.name
+        for layer in model.layers
+        if not isinstance(layer, keras.layers.InputLayer) and layer.output.dtype == "string"
+    ]
 
 
 def with_input_layers(model):
-    return [layer.name for layer in model.layers
-            if any(t.dtype == "string" for t in tf.nest.flatten(layer.output))
-            or any(t.dtype == "string" for t in tf.nest.flatten(layer.input))]  # fmt: skip
+    return [
+        layer.name
+        for layer in model.layers
+        if any(t.dtype == "string" for t in tf.nest.flatten(layer.output))
+        or any(t.dtype == "string" for t in tf.nest.flatten(layer.input))
+    ]
 
 
 def lookups_only(model):

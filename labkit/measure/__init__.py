@@ -1,0 +1,1 @@
+"""Timing, counting, growth, profiles, and their statistics. This part knows `show` only."""
