@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import pkgutil
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from ...show.table import Table
 
 PASSED, NOT_YET, OPEN = "passed", "not yet", "not attempted"
 _SIGNS = {PASSED: "✓", NOT_YET: "✗", OPEN: "○"}
+EXERCISE_TEXT = "the text of the exercise"
 _exercises: dict[str, "Exercise"] = {}
 
 
@@ -235,6 +237,21 @@ def agree(got: Any, wanted: Any, where: str, section: str = "") -> None:
             "the same result as the slow, correct code",
             section,
         )
+
+
+def expect_function(answer: Any, name: str, wanted: str, section: str = EXERCISE_TEXT) -> Callable:
+    """Return `answer` if it can be called, and raise `NotYet` otherwise."""
+    if callable(answer):
+        return answer
+    seen = "nothing" if answer is None else f"a {type(answer).__name__}"
+    raise NotYet(f"{name} returned {seen}", wanted, section)
+
+
+def fresh_rows(n: int, inputs: int = 10) -> Any:
+    """Return `n` rows of random numbers, different in every check."""
+    from ..models import random_rows
+
+    return random_rows(n, inputs=inputs, seed=random.randrange(10_000))
 
 
 class Spy:
