@@ -1,7 +1,7 @@
-"""Time, count, plot and check: the helper package of the course.
+"""Time, count, plot and check: the helper package of the course 'TensorFlow in a loop'.
 
-Everything public is listed here and imported at first use, so that ``import labkit`` costs next to nothing and brings
-neither TensorFlow nor NumPy nor matplotlib.
+The public names are listed here and imported at first use, so that ``import labkit`` takes a few
+milliseconds and imports neither TensorFlow nor NumPy nor matplotlib.
 """
 
 import importlib
@@ -9,33 +9,42 @@ from typing import Any
 
 __version__ = "0.2.0"
 
-_FUNCTIONS = {
-    "measure.compare": ("timeit", "compare", "first_call", "sweep"),
-    "measure.count": ("count",),
-    "measure.growth": ("growth",),
-    "measure.profile": ("profile",),
-    "course.claims": ("claim", "verdicts"),
-    "course.expected_errors": ("expect",),
-    "course.guesses": ("guess",),
-    "course.exercises.engine": ("check", "hint", "progress"),
-    "course.environment": ("setup", "doctor"),
-    "show.explore": ("explore",),
-    "show.table": ("Table",),
+# Each public function or class, and the module that defines it.
+_DEFINED_IN = {
+    "check": "course.exercises.engine",
+    "claim": "course.claims",
+    "compare": "measure.compare",
+    "count": "measure.count",
+    "doctor": "course.environment",
+    "expect": "course.expected_errors",
+    "explore": "show.explore",
+    "first_call": "measure.compare",
+    "growth": "measure.growth",
+    "guess": "course.guesses",
+    "hint": "course.exercises.engine",
+    "profile": "measure.profile",
+    "progress": "course.exercises.engine",
+    "setup": "course.environment",
+    "sweep": "measure.compare",
+    "Table": "show.table",
+    "timeit": "measure.compare",
+    "verdicts": "course.claims",
 }
+# Each public module.
 _MODULES = {
     "figure": "show.figure",
     "format": "show.format",
-    "plots": "show.plots",
     "models": "course.models",
+    "plots": "show.plots",
 }
-_MODULE_OF = {name: module for module, names in _FUNCTIONS.items() for name in names}
 
-__all__ = sorted([*_MODULE_OF, *_MODULES])
+__all__ = sorted([*_DEFINED_IN, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULE_OF:
-        module = importlib.import_module(f"{__name__}.{_MODULE_OF[name]}")
+    """Import a public name at its first use."""
+    if name in _DEFINED_IN:
+        module = importlib.import_module(f"{__name__}.{_DEFINED_IN[name]}")
         value = getattr(module, name)
     elif name in _MODULES:
         value = importlib.import_module(f"{__name__}.{_MODULES[name]}")

@@ -1,4 +1,4 @@
-"""What the unit tests share: a clock that only work moves, results, and the rules that hide measured figures."""
+"""What the unit tests share: a clock that only work moves, results, and what nbval sets aside."""
 
 import random
 import re
@@ -8,15 +8,23 @@ from nbval.plugin import get_sanitize_patterns
 
 from labkit.measure.count import Call, Count
 from labkit.measure.growth import Growth
+from labkit.measure.processor import ProcessorUse
 from labkit.measure.profile import Profile
 from labkit.measure.results import Comparison, Sweep, Timing
 
 ROOT = Path(__file__).resolve().parents[1]
+# nbval opens the file without an encoding: anything but ASCII would be read differently on Windows.
 PATTERNS = get_sanitize_patterns(
     (ROOT / "tests" / "nbval_sanitize.cfg").read_text(encoding="ascii")
 )
-# The same inputs in every run, and nothing written to the project's folder.
+# The same inputs in every run, and nothing written to the folder of the project.
 REPEATABLE = {"derandomize": True, "database": None, "deadline": None}
+OWNERS = (
+    "Keras (Python)",
+    "TensorFlow (Python)",
+    "Python, other",
+    "TensorFlow (compiled operations)",
+)
 
 
 def sanitize(text):
@@ -27,80 +35,84 @@ def sanitize(text):
 
 
 class Clock:
-    """A clock that stands still until a candidate works: no test waits, none depends on the machine.
+    """A clock that only moves while a candidate works: no test waits or depends on the machine.
 
-    `slowdown` takes the time and returns the factor by which work is slower at that moment.
+    `slowdown` takes the time and returns the factor by which work is slower at that moment; `tick`
+    is the resolution in seconds.
     """
 
     def __init__(self, slowdown=lambda now: 1.0, tick=0.0):
-        self.now, self.slowdown, self.tick, self.works = 0.0, slowdown, tick, 0
+        self.now = 0.0
+        self.works = 0
+        self.slowdown = slowdown
+        self.tick = tick
 
     def __call__(self):
-        return self.now - self.now % self.tick if self.tick else self.now
+        if self.tick:
+            return self.now - self.now % self.tick
+        return self.now
 
     def work(self, seconds):
-        self.works += 1  # no two calls take exactly as long: that would look like a coarse clock
+        """Let time pass, never exactly as much: that would look like a coarse clock."""
+        self.works += 1
         self.now += seconds * self.slowdown(self.now) * (1 + 1e-8 * (self.works % 89))
 
     def candidate(self, seconds, *, first=None, result=None, tell=lambda: None):
-        """Return a function that takes so long; its first call may take another time, and each call is told."""
-        pending = [] if first is None else [first]
+        """Return a function that takes `seconds`, or `first` in its first call; it calls `tell`."""
+        calls = 0
 
         def call():
+            nonlocal calls
+            calls += 1
             tell()
-            self.work(pending.pop() if pending else seconds)
+            if calls == 1 and first is not None:
+                self.work(first)
+            else:
+                self.work(seconds)
             return result
 
         return call
 
 
 def comparison(costs, *, seed=0, n=120, spread=0.02, seconds=1.0, **options):
-    """Return a comparison with noise that both sides of a round share, and a little of each one's own."""
-    rng, names = random.Random(seed), list(costs)
+    """Return a comparison with much noise that a round shares, and a little for each sample."""
+    rng = random.Random(seed)
     shared = [rng.lognormvariate(0, 0.3) for _ in range(n)]
-    samples = {
-        name: [cost * s * rng.lognormvariate(0, spread) for s in shared]
-        for name, cost in costs.items()
-    }
-    first = {
-        name: cost * (40 if i else 2) * rng.uniform(0.7, 1.4)
-        for i, (name, cost) in enumerate(costs.items())
-    }
-    return Comparison(samples, names[0], first_call=first, seconds=seconds, **options)
+    samples = {}
+    for name, cost in costs.items():
+        samples[name] = [cost * noise * rng.lognormvariate(0, spread) for noise in shared]
+
+    baseline = next(iter(costs))
+    first = {}
+    for name, cost in costs.items():
+        factor = 2 if name == baseline else 40
+        first[name] = cost * factor * rng.uniform(0.7, 1.4)
+    options.setdefault("processor", ProcessorUse(rng.uniform(0, 0.1)))
+    return Comparison(samples, baseline, first_call=first, seconds=seconds, **options)
 
 
 def every_result(seed=0, scale=1.0):
-    """Return one result of each kind; another seed or scale is another run, perhaps on another machine."""
+    """Return one result of each kind; another seed or scale is another run or machine."""
     rng = random.Random(seed)
     pair = comparison({"eager": scale * 1e-4, "graph": scale * 4e-5}, seed=seed)
+    nine_costs = {f"candidate {i}": scale * 1e-3 * 2**i for i in range(9)}
+    calls = [Call("f", 1, "float32[2]"), Call("f"), Call("f", 1, "float32[3]")]
     levels = [scale * 1e-3 * (1 + 0.2 * i) * rng.uniform(0.95, 1.05) for i in range(12)]
-    owners = (
-        "Keras (Python)",
-        "TensorFlow (Python)",
-        "Python, other",
-        "TensorFlow (compiled operations)",
-    )
-    weights = [rng.uniform(0.2, 1) for _ in owners]
+    weights = [rng.uniform(0.2, 1) for _ in OWNERS]
+    shares = {owner: w / sum(weights) for owner, w in zip(OWNERS, weights, strict=True)}
+    memory = [i * 3e6 * rng.uniform(0.95, 1.05) for i in range(12)]
+    sizes = {}
+    for size in (1, 8, 64):
+        costs = {"eager": scale * 1e-4 * size, "graph": scale * (2e-5 + 3e-5 * size)}
+        sizes[size] = comparison(costs)
     return {
         "comparison": pair,
-        "several": comparison({f"way {i}": scale * 1e-3 * 2**i for i in range(9)}, seed=seed),
+        "several": comparison(nine_costs, seed=seed),
         "timing": Timing("call", pair.samples["eager"], first_call=0.3 * scale),
-        "sweep": Sweep(
-            {
-                s: comparison({"eager": scale * 1e-4 * s, "graph": scale * (2e-5 + 3e-5 * s)})
-                for s in (1, 8, 64)
-            },
-            "batch",
-        ),
-        "count": Count(
-            3, 40, 1000, 2, 1, [Call("f", 1, "float32[2]"), Call("f"), Call("f", 1, "float32[3]")]
-        ),
-        "memory": Growth(
-            "memory", [i * 3e6 * rng.uniform(0.95, 1.05) for i in range(12)], 100, 1.5 * 2**20
-        ),
+        "sweep": Sweep(sizes, "batch"),
+        "count": Count(3, 40, 1000, 2, 1, calls),
+        "memory": Growth("memory", memory, 100, 1.5 * 2**20),
         "ops": Growth("ops", [2 * i for i in range(12)], 100, 0),
         "cost": Growth("cost", levels, 100, 0),
-        "profile": Profile(
-            {o: w / sum(weights) for o, w in zip(owners, weights, strict=True)}, 300
-        ),
+        "profile": Profile(shares, 300),
     }

@@ -1,31 +1,19 @@
-"""The root conftest.py makes nbval run cells as JupyterLab does; the sanitize file hides measured figures only."""
+"""conftest.py makes nbval run cells as JupyterLab does; only measured figures may differ."""
 
 import os
-import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import nbformat
 import nbval.kernel
 import pytest
+from fakes import ROOT, sanitize
 from kernels import client, kernel_environment
 from nbformat.v4 import new_code_cell, new_notebook
-from nbval.plugin import get_sanitize_patterns
 
-ROOT = Path(__file__).resolve().parents[1]
-# As nbval reads it: it names no encoding, so anything but ASCII would be read differently on Windows.
-PATTERNS = get_sanitize_patterns(
-    (ROOT / "tests" / "nbval_sanitize.cfg").read_text(encoding="ascii")
-)
-
-
-def sanitize(text):
-    for regex, replace in PATTERNS:
-        text = re.sub(regex, replace, text)
-    return text
-
+# What loads conftest.py where there is no pyproject.toml.
+PLUGINS = os.pathsep.join([str(ROOT), str(ROOT / "tools")])
 
 # ---- the sanitize file ----
 
@@ -44,7 +32,7 @@ def sanitize(text):
         ("≈1.4 GFLOP/s", "≈22 GB/s"),
         ("growth ≈-0.02 MiB", "growth ≈0.3 MiB"),
         ("slow   ≈1.23 ms\nfast      ≈9 µs", "slow  ≈1,230 ms\nfast  ≈0.02 s"),
-        ("way    time", "way        time"),
+        ("candidate    time", "candidate        time"),
         ("<td>≈1.2 ms</td>", "<td>≈870 µs</td>"),
         (
             "Python 3.11.7 · TensorFlow 2.21.0 · Keras 3.15.1 · NumPy 2.4.6 · 2 cores · no GPU",
@@ -64,7 +52,7 @@ def test_what_differs_between_machines_is_set_aside(one, other):
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("waited 3 s", "waited 4 s"),  # prose: no sign before it
+        ("waited 3 s", "waited 4 s"),  # prose: no ≈ before it
         ("10 traces", "11 traces"),
         ("≈1.2 ms  faster", "≈1.2 ms  slower"),
         ("≈3 steps", "≈3 tries"),  # `s` is a unit, the first letter of a word is not
@@ -127,8 +115,8 @@ def test_every_figure_that_labkit_writes_is_set_aside_whole(unit):
 
 # ---- the patches, on small notebooks without TensorFlow ----
 
-# The kernel reads what others write to its output in a thread of its own, which a busy machine keeps waiting; what
-# comes after the end of the cell belongs to no cell.
+# A thread of the kernel reads what compiled code writes. A busy machine delays it, and what it
+# reads after the end of the cell belongs to no cell.
 CHILD = "import time\n_ = os.system('echo said by a child')\ntime.sleep(1)"
 NOTEBOOKS = {
     "semicolon": ["41;", "41 + 1", "print(_, Out[2], sorted(Out))"],
@@ -137,78 +125,109 @@ NOTEBOOKS = {
         CHILD,
     ],
     "environment": [
-        "import os\nnames = 'LABKIT_STRICT', 'LABKIT_PROGRESS', 'PYTHONHASHSEED', 'CUDA_VISIBLE_DEVICES'\n"
-        "{name: os.environ.get(name) for name in names}",
-        "[name for name in ('PYTEST_CURRENT_TEST',) if name in os.environ]",
+        "import os\n"
+        "names = 'LABKIT_STRICT', 'TQDM_DISABLE', 'PYTHONHASHSEED', 'CUDA_VISIBLE_DEVICES'\n"
+        "[os.environ.get(name) for name in names]",
+        "names = 'LABKIT_BUDGET', 'PYTEST_CURRENT_TEST', 'TF_CPP_MIN_LOG_LEVEL'\n"
+        "[name for name in names if name in os.environ]",
         "import matplotlib\n'inline' in matplotlib.get_backend()",
-        "home = os.environ['LABKIT_HOME']\n"
-        "os.path.samefile(home, os.path.expanduser('~')), os.path.isdir(home), os.listdir(home)",
-        "_ = open(os.path.join(home, 'record'), 'w').close()",
+        "home = os.environ['LABKIT_HOME']\nrecord = os.path.join(home, 'record')\n"
+        "os.path.samefile(home, os.path.expanduser('~')), os.path.exists(record)",
+        "_ = open(record, 'w').close()",
     ],
+    "profile": ["1\n2", "'from_profile' in globals()"],
+    "progress": [
+        "from tqdm.auto import tqdm\nlist(tqdm(range(3), 'a bar'))",
+        "from labkit.show.progress import progress_bar\n"
+        "list(progress_bar(range(3), 'another bar', show=True))",
+    ],
+    "measured": ["import time\nprint(f'\u2248{time.time():.3f} s')"],
     "stops": ["1", "2", "undefined", "4", "5"],
     "cleared": ["print('kept')", "print('cleared')", "print('after')"],
 }
+# What a shell may set and no kernel should see.
+SHELL = {
+    "LABKIT_STRICT": "",
+    "LABKIT_BUDGET": "9",
+    "MPLBACKEND": "svg",
+    "PYTHONHASHSEED": "7",
+    "TF_CPP_MIN_LOG_LEVEL": "0",
+    "CUDA_VISIBLE_DEVICES": "-1",
+}
+
+
+def store(name, folder, home):
+    """Run one of the notebooks with nbclient and store its outputs; return the notebook."""
+    notebook = new_notebook(cells=[new_code_cell(source) for source in NOTEBOOKS[name]])
+    environment = kernel_environment(home, CUDA_VISIBLE_DEVICES="-1")
+    client(notebook, folder, allow_errors=name == "stops").execute(env=environment)
+    if name == "cleared":
+        notebook.cells[1].outputs = []
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+    return notebook
+
+
+def write_profile(folder):
+    """Write an IPython profile that changes what cells show."""
+    profile = folder / "profile_default"
+    (profile / "startup").mkdir(parents=True)
+    (profile / "startup" / "own.py").write_text("from_profile = True\n")
+    (profile / "ipython_config.py").write_text(
+        "get_config().InteractiveShell.ast_node_interactivity = 'all'\n"
+    )
+
+
+def test_the_profile_would_change_the_outputs(tmp_path):
+    write_profile(tmp_path / "ipython")
+    notebook = store("profile", tmp_path, tmp_path)  # the kernel's profile is in the folder it gets
+    assert [len(cell.outputs) for cell in notebook.cells] == [2, 1]
+    assert notebook.cells[1].outputs[0].data["text/plain"] == "True"
 
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
-    """Store each notebook's outputs with nbclient, spoil two of them, and run nbval on all in one session."""
+    """Store each notebook with nbclient, and run nbval on all of them in one session."""
     folder = tmp_path_factory.mktemp("notebooks")
-    environ = kernel_environment(folder, CUDA_VISIBLE_DEVICES="-1")
     stored = {}
-    for name, sources in NOTEBOOKS.items():
-        notebook = stored[name] = new_notebook(cells=[new_code_cell(source) for source in sources])
-        home = tmp_path_factory.mktemp("home")
-        client(notebook, folder, allow_errors=name == "stops").execute(
-            env=environ | {"LABKIT_HOME": str(home)}
-        )
-        if name == "cleared":
-            notebook.cells[1].outputs = []
-        nbformat.write(notebook, folder / f"{name}.ipynb")
-    # A second lesson after the first must find an empty home, so the same notebook runs twice.
+    for name in NOTEBOOKS:
+        stored[name] = store(name, folder, tmp_path_factory.mktemp("home"))
+    # A second lesson after the first must find an empty record, so the same notebook runs twice.
     nbformat.write(stored["environment"], folder / "environment_again.ipynb")
 
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "conftest",
-        "-p",
-        "no:cacheprovider",
-        "--nbval",
-        "--nbval-current-env",
-    ]
-    command += [
-        f"--nbval-sanitize-with={ROOT / 'tests' / 'nbval_sanitize.cfg'}",
-        "--junitxml=report.xml",
-        "-q",
-        ".",
-    ]
-    # What a shell may hold and no kernel should see: the kernels' own variables turned to something else.
-    shell = environ | {
-        "PYTHONPATH": str(ROOT),
-        "LABKIT_STRICT": "",
-        "MPLBACKEND": "svg",
-        "PYTHONHASHSEED": "7",
-    }
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=shell,
+    profile = tmp_path_factory.mktemp("profile")
+    write_profile(profile)
+    shell = dict(os.environ)
+    shell.update(SHELL, IPYTHONDIR=str(profile), PYTHONPATH=PLUGINS)
+    options = ["-p", "conftest", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
+    done = run_pytest(*options, "--junitxml=report.xml", "-q", ".", cwd=folder, env=shell)
+    assert done.returncode == 1, done.stdout + done.stderr  # some fail, as they must
+
+    results = {}
+    for case in ET.parse(folder / "report.xml").iter("testcase"):
+        name = case.get("classname").removesuffix(".ipynb")
+        results.setdefault(name, []).append(result_of(case))
+    return stored, results
+
+
+def run_pytest(*options, cwd, env):
+    """Run pytest in a process of its own, where there is no pyproject.toml."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options],
+        cwd=cwd,
+        env=env,
         capture_output=True,
         text=True,
         encoding="utf-8",
         timeout=120,
     )
-    assert done.returncode == 1, done.stdout + done.stderr  # some fail, as they must
-    results = {}
-    for case in ET.parse(folder / "report.xml").iter("testcase"):
-        kind = next((child for child in case if child.tag in ("failure", "error", "skipped")), None)
-        name = case.get("classname").removesuffix(".ipynb")
-        word, message = ("passed", "") if kind is None else (kind.tag, kind.get("message"))
-        results.setdefault(name, []).append((word, message))
-    return stored, results
+
+
+def result_of(case):
+    """Return the result of a test in a report of junit, and its message."""
+    for child in case:
+        if child.tag in ("failure", "error", "skipped"):
+            return child.tag, child.get("message")
+    return "passed", ""
 
 
 def words(outcome, name):
@@ -223,7 +242,9 @@ def test_a_trailing_semicolon_suppresses_the_result(outcome):
 
 def test_output_of_compiled_code_is_what_nbclient_stores(outcome):
     stored, _ = outcome
-    texts = ["".join(out.text for out in cell.outputs) for cell in stored["compiled"].cells]
+    texts = []
+    for cell in stored["compiled"].cells:
+        texts.append("".join(output.text for output in cell.outputs))
     if os.name == "posix":  # ipykernel cannot capture it on Windows, neither in JupyterLab nor here
         assert texts == ["said by compiled code\n", "said by a child\n"]
     assert words(outcome, "compiled") == ["passed"] * 2
@@ -232,12 +253,27 @@ def test_output_of_compiled_code_is_what_nbclient_stores(outcome):
 def test_kernels_get_their_environment_and_not_the_shells(outcome):
     stored, _ = outcome
     texts = [cell.outputs[0].data["text/plain"] for cell in stored["environment"].cells[:4]]
-    assert texts[0] == (
-        "{'LABKIT_STRICT': '1',\n 'LABKIT_PROGRESS': '0',\n 'PYTHONHASHSEED': '0',\n 'CUDA_VISIBLE_DEVICES': '-1'}"
-    )
-    assert texts[1:] == ["[]", "True", "(False, True, [])"]
+    assert texts == ["['1', '1', '0', '-1']", "[]", "True", "(False, False)"]
     assert words(outcome, "environment") == ["passed"] * 5
     assert words(outcome, "environment_again") == ["passed"] * 5
+
+
+def test_the_profile_of_the_person_who_runs_the_tests_does_not_matter(outcome):
+    stored, _ = outcome
+    assert [len(cell.outputs) for cell in stored["profile"].cells] == [1, 1]
+    assert words(outcome, "profile") == ["passed"] * 2
+
+
+def test_measured_figures_are_set_aside_in_any_folder(outcome):
+    assert words(outcome, "measured") == ["passed"]
+
+
+def test_no_progress_bar_is_stored(outcome):
+    stored, _ = outcome
+    for cell in stored["progress"].cells:
+        (output,) = cell.outputs
+        assert output.data == {"text/plain": "[0, 1, 2]"}
+    assert words(outcome, "progress") == ["passed"] * 2
 
 
 def test_a_notebook_stops_at_its_first_failing_cell(outcome):
@@ -259,21 +295,15 @@ def test_another_nbval_is_refused(tmp_path):
     (fake / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: nbval\nVersion: 9.9\n", encoding="utf-8"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", "-q"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), PLUGINS])}
+    done = run_pytest("-p", "conftest", "-p", "no:cacheprovider", cwd=tmp_path, env=environment)
     assert done.returncode != 0
     assert "needs nbval 0.11.0 and found 9.9" in done.stdout + done.stderr
 
 
 def test_a_kernel_that_never_answers_is_started_once_more(monkeypatch):
-    patched, waited = nbval.kernel.start_new_kernel, []
+    patched = nbval.kernel.start_new_kernel
+    waited = []
 
     def start(*args, startup_timeout, **kwargs):
         waited.append(startup_timeout)

@@ -1,4 +1,4 @@
-"""The pages around the lessons: generated parts are current, links lead somewhere, nothing speaks of a workplace."""
+"""The pages around the lessons: generated parts are current, links and make targets exist."""
 
 import re
 import subprocess
@@ -7,53 +7,130 @@ import pages
 import pytest
 from pages import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "teaching").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "labkit" / "README.md",
+    *sorted((ROOT / "notebooks").glob("*.md")),
+    *sorted((ROOT / "teaching").rglob("*.md")),
+]
+CODE = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)
+# The examples in docstrings belong to someone or somebody.
+PATH_OF_A_MACHINE = re.compile(r"/root/|/work/|/home/(?!some(?:one|body)\b)\w|C:\\\\?Users")
+PACKAGE_INDEX = re.compile(r"files\.pythonhosted|pypi\.org/simple|index-url\s+http")
 
 
-@pytest.mark.parametrize("page", pages.pages(), ids=lambda path: path.name)
-def test_the_generated_parts_are_current(page):
-    assert page.read_text(encoding="utf-8") == pages.pages()[page], "run: make pages"
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+# ---- generated parts ----
+
+
+@pytest.fixture(scope="module")
+def current():
+    return pages.pages()
+
+
+@pytest.mark.parametrize(
+    "page", [pages.README, pages.NAMES, pages.LESSON_01, pages.claims_page.PAGE], ids=name_of
+)
+def test_the_generated_parts_are_current(page, current):
+    assert page.read_text(encoding="utf-8") == current[page], "run: make pages"
+
+
+def test_no_generated_page_is_forgotten(current):
+    assert set(current) == {pages.README, pages.NAMES, pages.LESSON_01, pages.claims_page.PAGE}
+
+
+def test_a_part_is_filled_between_its_two_comments():
+    text = "a\n<!-- x -->\nold\n<!-- /x -->\nb <!-- y -->"
+    assert pages.fill(text, "x", "new") == "a\n<!-- x -->\nnew\n<!-- /x -->\nb <!-- y -->"
+
+
+@pytest.mark.parametrize("text", ["", "<!-- x -->\n", "<!-- x -->\n<!-- /x -->\n" * 2])
+def test_a_page_without_its_two_comments_is_an_error(text):
+    with pytest.raises(ValueError, match="must both occur once"):
+        pages.fill(text, "x", "new")
+    with pytest.raises(ValueError, match="x -->"):
+        pages.fill_cell({"cells": [{"source": [text]}]}, "x", "new")
+
+
+def test_every_public_name_says_what_it_does():
+    for line in pages.table_of_names(pages.labkit).splitlines()[2:]:
+        name, summary, _ = line.strip("| ").split(" | ")
+        assert re.fullmatch(r"[A-Z].{10,}\.", summary), name
+
+
+# ---- links, targets, paths ----
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_and_pictures_lead_somewhere(page):
-    for text, target in re.findall(
-        r"!?\[([^\]]*)\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")
-    ):
+    links = re.findall(r"!?\[([^\]]*)\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    for text, target in links:
+        assert text.strip(), f"{target} has no text for those who cannot see it"
         if not target.startswith(("http", "#")):
             assert (page.parent / target.partition("#")[0]).exists(), target
-        assert text.strip(), f"{target} has no text for those who cannot see it"
 
 
-def test_the_make_targets_that_the_pages_name_exist():
-    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-    named = {
-        m
-        for page in PAGES
-        for m in re.findall(r"`?make ([a-z-]+)", page.read_text(encoding="utf-8"))
-    }
-    assert {"lab", "test", "test-browser", "lint", "refresh", "lock"} <= targets
-    assert {n for n in named if n in targets} >= {"lab", "test"}
+def make_targets_in(text):
+    """Return the targets that a page names in its code spans and fences."""
+    found = set()
+    for code in CODE.findall(text):
+        found.update(re.findall(r"\bmake ([a-z][a-z-]*)", code))
+    return found
 
 
-def test_no_file_holds_a_path_of_a_machine_or_an_index_address():
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_the_make_targets_that_the_pages_name_exist(page):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    assert make_targets_in(page.read_text(encoding="utf-8")) <= targets
+
+
+def test_make_targets_are_found_in_code_only():
+    text = (
+        "These make sense. `make bogus` and `make lab X=1`, or\n```\ncd a && make one-more\n```\n"
     )
+    assert make_targets_in(text) == {"bogus", "lab", "one-more"}
+
+
+def tracked_files():
+    """Return the names of the files that git knows, staged new ones included."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
-    for name in listed.stdout.splitlines():
+    return listed.stdout.splitlines()
+
+
+def test_no_file_holds_a_path_of_a_machine_or_the_address_of_an_index():
+    seen = 0
+    for name in tracked_files():
         path = ROOT / name
-        if (
-            path.suffix in {".png", ""} and name not in {"Makefile", ".ci/run"}
-        ) or not path.is_file():
+        if path.suffix == ".png" or not path.is_file():
             continue
-        if path.name == "contract.py" or (
-            path.parent.name == "tests" and path.name.startswith("test_")
-        ):
-            continue  # they name what they look for
         text = path.read_text(encoding="utf-8")
-        assert not re.search(r"(?:/root/|/work/|/home/\w|C:\\\\Users)", text), name
-        assert not re.search(r"(?:files\.pythonhosted|pypi\.org/simple|index-url\s+http)", text), (
-            name
-        )
+        assert str(ROOT) not in text, name
+        if not name.startswith("tests/"):  # the tests name what they look for
+            assert not PATH_OF_A_MACHINE.search(text), name
+            assert not PACKAGE_INDEX.search(text), name
+        seen += 1
+    assert seen > 50
+
+
+@pytest.mark.parametrize("text", ["/root/x", "/work/x", "/home/ada/x", r"C:\Users\ada"])
+def test_the_path_of_a_machine_is_noticed(text):
+    assert PATH_OF_A_MACHINE.search(f"see {text}")
+
+
+# ---- environment variables ----
+
+
+def test_every_variable_of_the_project_is_documented():
+    documented = set(re.findall(r"`(LABKIT_\w+)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8")))
+    used = set()
+    for folder in ("labkit", "tools", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            used.update(re.findall(r"\"(LABKIT_[A-Z]+)\"", path.read_text(encoding="utf-8")))
+    assert used == documented

@@ -1,15 +1,17 @@
-"""`make refresh` stores a lesson's outputs, and leaves the file alone when a cell fails."""
+"""`make refresh` stores the outputs of a lesson; it leaves the file unchanged if a cell fails."""
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from refresh import main
+from notebook_check import METADATA
+from refresh import expanded, main
 
 
 def write(path, *sources):
-    cells = [
-        new_code_cell(source, id=f"cell-{n}", metadata={"tags": ["kept"]})
-        for n, source in enumerate(sources)
-    ]
+    """Write a notebook with stale outputs and foreign metadata; return its bytes."""
+    cells = []
+    for n, source in enumerate(sources):
+        cells.append(new_code_cell(source, id=f"cell-{n}", metadata={"tags": ["kept"]}))
     cells[0].outputs = [nbformat.v4.new_output("stream", text="stale\n")]
     metadata = {"kernelspec": {"name": "mine", "display_name": "Mine"}, "widgets": {}}
     nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
@@ -32,14 +34,7 @@ def test_outputs_are_stored_and_nothing_else_changes(tmp_path, capsys):
     assert all(cell.metadata == {"tags": ["kept"]} for cell in notebook.cells)
     assert [output.text for output in notebook.cells[0].outputs] == ["a\nb\n"]
     assert notebook.cells[2].outputs[0].data["text/plain"] == f"('1', {tmp_path.name!r})"
-    assert notebook.metadata == {
-        "kernelspec": {
-            "display_name": "Python 3 (ipykernel)",
-            "language": "python",
-            "name": "python3",
-        },
-        "language_info": {"name": "python"},
-    }
+    assert notebook.metadata == METADATA
     assert [file.name for file in tmp_path.iterdir()] == ["lesson.ipynb"]
 
 
@@ -52,3 +47,19 @@ def test_a_failing_cell_leaves_the_file_as_it_was(tmp_path, capsys):
     assert "code cell 2 failed" in said
     assert "undefined + 1" in said
     assert "NameError" in said
+
+
+def test_patterns_are_expanded_and_names_are_not(tmp_path):
+    for name in ("02_b.ipynb", "01_a.ipynb"):
+        (tmp_path / name).touch()
+    found = expanded([str(tmp_path / "*.ipynb"), "missing.ipynb"])
+    assert [path.name for path in found] == ["01_a.ipynb", "02_b.ipynb", "missing.ipynb"]
+
+
+def test_a_missing_notebook_is_named_and_nothing_runs(tmp_path, capsys):
+    path = tmp_path / "lesson.ipynb"
+    before = write(path, "1")
+    with pytest.raises(SystemExit):
+        main([str(path), str(tmp_path / "missing.ipynb")])
+    assert "no such notebook" in capsys.readouterr().err
+    assert path.read_bytes() == before

@@ -1,61 +1,59 @@
-"""Put statements on trial: guess first, measure, give the verdict, gather the verdicts; make errors come on purpose."""
+"""Give a verdict on claims that people repeat, and collect the verdicts of a lesson."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from ..measure.stats import Finding
 from ..show.table import Table
 
-HOLDS, FAILS, OPEN = "holds here", "does not hold here", "undecided here"
-_SIGNS = {HOLDS: "✓", FAILS: "✗", OPEN: "?"}
-_tried: dict[str, "Claim"] = {}
+HOLDS = "holds here"
+FAILS = "does not hold here"
+UNDECIDED = "undecided here"
+_SYMBOLS = {HOLDS: "✓", FAILS: "✗", UNDECIDED: "?"}
+_tried: dict[str, "Claim"] = {}  # by id, in the order in which they were tried
 
 
+@dataclass(frozen=True, repr=False)
 class Claim:
-    """A statement and what this machine says about it.
+    """A statement and its verdict on this machine."""
 
-    Attributes
-    ----------
-    id : str
-        Its number in the list of claims.
-    text : str
-        The statement.
-    verdict : str
-        ``holds here``, ``does not hold here`` or ``undecided here``.
-    measured : str
-        The measured numbers behind it, if there are any.
-    """
-
-    def __init__(self, id: str, text: str, verdict: str, measured: str):
-        self.id, self.text, self.verdict, self.measured = id, text, verdict, measured
+    id: str
+    text: str
+    verdict: str
+    measured: str = ""
 
     def __repr__(self) -> str:
-        head = f"{_SIGNS[self.verdict]} {self.id} {self.verdict}: {self.text}"
-        return f"{head}\n  measured: {self.measured}" if self.measured else head
+        line = f"{_SYMBOLS[self.verdict]} {self.id} {self.verdict}: {self.text}"
+        if self.measured:
+            line += f"\n  measured: {self.measured}"
+        return line
 
 
 def claim(id: str, text: str, evidence: bool | Finding | None, measured: str = "") -> Claim:
-    """Give the verdict on a claim that people repeat, right after the evidence for it.
+    """Return the verdict on a claim that people repeat, right after the evidence for it.
 
     Parameters
     ----------
     id : str
         Number of the claim, such as ``"S0-4"``.
     text : str
-        The claim, in a sentence.
+        The claim, as a sentence.
     evidence : bool, Finding or None
-        What was measured or counted; None, or a finding that is undecided, is a verdict too.
+        The result of the measurement or count. None, or a finding that is undecided, leads to the
+        verdict ``undecided here``.
     measured : str, optional
-        The measured numbers behind it; a `Finding` brings its own.
+        The measured numbers behind the verdict. Those of a `Finding` are used unless given.
 
     Returns
     -------
     Claim
-        Shown with its verdict; `verdicts` gathers all of a notebook.
+        The claim with its verdict. `verdicts` collects all claims of a notebook.
 
     Raises
     ------
     TypeError
-        `evidence` is no truth value, such as an array or a number.
+        `evidence` is not a truth value, but an array or a number, for example.
 
     Examples
     --------
@@ -63,50 +61,57 @@ def claim(id: str, text: str, evidence: bool | Finding | None, measured: str = "
     ✓ X-1 holds here: two is more than one
     """
     if isinstance(evidence, Finding):
-        evidence, measured = evidence.holds, measured or evidence.measured
-    if evidence is not None and not (
-        isinstance(evidence, bool) or type(evidence).__name__ == "bool"
-    ):
-        raise TypeError(
-            f"evidence must be True, False, None or a Finding, got {evidence!r}: write a comparison"
-        )
-    verdict = OPEN if evidence is None else HOLDS if evidence else FAILS
-    _tried[id] = Claim(id, text, verdict, measured)
-    return _tried[id]
+        measured = measured or evidence.measured
+        evidence = evidence.holds
+    tried = Claim(id, text, _verdict(evidence), measured)
+    _tried[id] = tried
+    return tried
 
 
 def verdicts(instead: Mapping[str, str] | None = None) -> Table:
-    """Gather the verdicts of this notebook in one table.
+    """Return a table of all verdicts of this notebook.
 
     Parameters
     ----------
     instead : dict of str to str
-        By claim number, a sentence on what to believe in its place.
+        For each claim, by its number, a sentence on what to believe in its place.
 
     Returns
     -------
     Table
-        In the order in which the claims were tried.
+        The claims in the order in which they were tried, then those that were not tried yet.
 
     Raises
     ------
     ValueError
-        A claim was tried without a sentence. A sentence whose claim was not tried yet shows as such.
+        A claim was tried, and `instead` has no sentence for it.
 
     Examples
     --------
     >>> _ = claim("X-2", "one is more than two", 1 > 2)
-    >>> table = verdicts({"X-1": "so it is", "X-2": "two is more"})
+    >>> table = verdicts({"X-1": "that is right", "X-2": "two is more"})
     """
-    instead = dict(instead or {})
-    if missing := [id for id in _tried if id not in instead]:
+    sentences = dict(instead or {})
+    missing = [id for id in _tried if id not in sentences]
+    if missing:
         raise ValueError(f"claims without a sentence on what to believe: {', '.join(missing)}")
-    rows = [
-        [c.id, c.text, f"{_SIGNS[c.verdict]} {c.verdict}", instead[c.id]] for c in _tried.values()
-    ]
-    rows += [
-        [id, "", "not tried yet: run the cells above", words]
-        for id, words in instead.items()
-        if id not in _tried
-    ]
-    return Table(["", "the claim", "verdict", "what to believe"], rows)
+    cells = []
+    for id, tried in _tried.items():
+        verdict = f"{_SYMBOLS[tried.verdict]} {tried.verdict}"
+        cells.append([id, tried.text, verdict, sentences[id]])
+    for id, sentence in sentences.items():
+        if id not in _tried:
+            cells.append([id, "", "not tried yet: run the cells above", sentence])
+    return Table(["", "the claim", "verdict", "what to believe"], cells)
+
+
+def _verdict(evidence: Any) -> str:
+    """Return the verdict for True, False or None; raise TypeError for anything else."""
+    if evidence is None:
+        return UNDECIDED
+    # The name, too: NumPy has a bool of its own, which is no subclass of Python's.
+    if not isinstance(evidence, bool) and type(evidence).__name__ != "bool":
+        raise TypeError(
+            f"evidence must be True, False, None or a Finding, got {evidence!r}: write a comparison"
+        )
+    return HOLDS if evidence else FAILS

@@ -1,107 +1,137 @@
-"""Prepare a lesson (`setup`) and check a machine (`doctor`)."""
+"""Prepare a notebook (`setup`) and check a machine (`doctor`)."""
 
 import contextlib
-import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import sys
-from dataclasses import dataclass, field
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from ..measure.system import cores, silence_stderr
+from ..measure.system import cores, free_memory, load, package_version, silence_stderr
 
 PACKAGES = ("tensorflow", "keras", "numpy", "jupyterlab", "matplotlib", "ipywidgets", "psutil")
+PYTHON_FROM, PYTHON_BELOW = (3, 11), (3, 14)
+# The systems and processors for which TensorFlow publishes a build, as `platform` names them.
+TENSORFLOW_BUILDS = {
+    ("Linux", "x86_64"),
+    ("Linux", "aarch64"),
+    ("Darwin", "arm64"),
+    ("Windows", "AMD64"),
+}
+ENOUGH_MEMORY, TOO_LITTLE_MEMORY = 2.0, 0.8  # GiB
+ENOUGH_DISK = 0.5  # GiB
+_LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
+_SYMBOLS = {"ok": "✓ ok  ", "note": "! note", "bad": "✗ bad "}
 
 
-class Versions(dict):
-    """Versions and the machine in one line.
+class Versions(dict[str, str]):
+    """What a notebook runs on: one entry for each version or part of the machine, as text."""
 
-    Attributes
-    ----------
-    cores : int
-        Processor cores that this process may use.
-    """
-
-    cores: int = 1
+    def __init__(self, entries: Mapping[str, str], cores: int):
+        super().__init__(entries)
+        self.cores = cores  # as a number, to calculate with
 
     def __repr__(self) -> str:
         return " · ".join(self.values())
 
 
 def setup(seed: int = 0) -> Versions:
-    """Import TensorFlow quietly and make random numbers repeat.
+    """Import TensorFlow without its start-up messages, and make random numbers repeat.
 
     Parameters
     ----------
-    seed : int
-        For Python, NumPy and TensorFlow alike.
+    seed : int, default 0
+        Seed of the random numbers of Python, NumPy and TensorFlow.
 
     Returns
     -------
     Versions
-        What this notebook runs on, in one line.
+        What this notebook runs on. It shows itself as one line; its attribute `cores` is the number
+        of processor cores that this process may use.
+
+    Raises
+    ------
+    RuntimeError
+        Keras was imported before, and runs on JAX or PyTorch.
 
     Notes
     -----
-    TensorFlow writes start-up lines from C++ that no variable silences; they go to the null device during the import.
+    TensorFlow writes start-up messages from C++ that no variable turns off, so the error output is
+    closed during the import. Keras reads its backend once, when it is imported: the variable
+    ``KERAS_BACKEND``, which `setup` sets to ``tensorflow``, wins over the file ``keras.json``.
+
+    Examples
+    --------
+    >>> setup()["gpu"]  # doctest: +ELLIPSIS
+    '... GPU...'
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _use_tensorflow_backend()
     with silence_stderr():
         import keras
         import tensorflow as tf
 
         gpus = len(tf.config.list_physical_devices("GPU"))
-        tf.constant(0.0)  # the first operation wakes the rest of the start-up lines
-    tf.get_logger().setLevel(
-        "ERROR"
-    )  # retracing is shown by counts here, not by a warning with an address in it
+        tf.constant(0.0)  # the first operation triggers the last of the start-up messages
+    # The lessons count retraces; TensorFlow's warning about them contains an address.
+    tf.get_logger().setLevel("ERROR")
     keras.utils.set_random_seed(seed)
-    versions = Versions(
-        python=f"Python {platform.python_version()}",
-        tensorflow=f"TensorFlow {tf.__version__}",
-        keras=f"Keras {keras.__version__}",
-        numpy=f"NumPy {importlib.metadata.version('numpy')}",
-        cores=f"{cores()} core{'s' * (cores() != 1)}",
-        gpu=f"{gpus or 'no'} GPU{'s' * (gpus > 1)}",
-    )
-    versions.cores = cores()
-    return versions
+    entries = {
+        "python": f"Python {platform.python_version()}",
+        "tensorflow": f"TensorFlow {tf.__version__}",
+        "keras": f"Keras {keras.__version__}",
+        "numpy": f"NumPy {package_version('numpy')}",
+        "cores": _counted(cores(), "core"),
+        "gpu": _counted(gpus, "GPU") if gpus else "no GPU",
+    }
+    return Versions(entries, cores())
+
+
+def _use_tensorflow_backend() -> None:
+    """Make Keras run on TensorFlow; raise RuntimeError if it already runs on something else."""
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        return
+    import keras
+
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise RuntimeError(
+            f"Keras was imported before lab.setup() and runs on {backend}, but the course needs it"
+            " on TensorFlow: restart the kernel and call lab.setup() before you import keras"
+        )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @dataclass
 class Check:
-    """One line of the doctor's report.
-
-    Attributes
-    ----------
-    what : str
-        The thing looked at.
-    state : str
-        ``ok``, ``note`` or ``bad``.
-    seen : str
-        What was found.
-    cure : str
-        What to do about it.
-    """
+    """One line of the doctor's report: the thing checked, its state, and what to do about it."""
 
     what: str
-    state: str
+    state: Literal["ok", "note", "bad"]
     seen: str
     cure: str = ""
+
+    def __str__(self) -> str:
+        line = f"{_SYMBOLS[self.state]}  {self.what:11} {self.seen}"
+        if self.cure:
+            line += f"\n        → {self.cure}"
+        return line
 
 
 @dataclass(repr=False)
 class Report:
-    """What `doctor` found.
+    """The result of `doctor`."""
 
-    Attributes
-    ----------
-    checks : list of Check
-        One per thing looked at.
-    """
-
-    checks: list[Check] = field(default_factory=list)
+    checks: list[Check]
     brief: bool = False
 
     @property
@@ -111,126 +141,146 @@ class Report:
 
     @property
     def line(self) -> str:
-        """One line to paste to a teacher: no name of a person or of a folder in it."""
+        """One line to paste to a teacher, without the name of a person or of a folder."""
+        verdict = "ready"
+        if not self.ok:
+            bad = [f"{check.what}: {check.seen}" for check in self.checks if check.state == "bad"]
+            verdict = f"NOT READY ({'; '.join(bad)})"
+        parts = [f"labkit doctor: {verdict}", f"{platform.system()} {platform.machine()}"]
         seen = {check.what: check.seen for check in self.checks}
-        bad = [f"{c.what}: {c.seen}" for c in self.checks if c.state == "bad"]
-        word = "ready" if self.ok else "NOT READY (" + "; ".join(bad) + ")"
-        return f"labkit doctor: {word} | {platform.system()} {platform.machine()} | " + " | ".join(
-            seen[w] for w in ("Python", "tensorflow", "memory", "cores", "load") if w in seen
-        )
+        for what in ("Python", "tensorflow", "memory", "cores", "load"):
+            if what in seen:
+                parts.append(seen[what])
+        return " | ".join(parts)
 
     def __repr__(self) -> str:
         if self.brief:
             return self.line
-        signs = {"ok": "✓ ok  ", "note": "! note", "bad": "✗ bad "}
-        lines = [
-            f"{signs[c.state]}  {c.what:11} {c.seen}" + (f"\n        → {c.cure}" if c.cure else "")
-            for c in self.checks
-        ]
+        lines = [str(check) for check in self.checks]
         return "\n".join([*lines, "", "To paste to your teacher:", self.line])
 
 
 def doctor(brief: bool = False) -> Report:
-    """Look whether this machine can run the course, and say what to do where it cannot.
+    """Check whether this machine can run the course, and say what to do where it cannot.
 
     Parameters
     ----------
-    brief : bool
-        Show only the one line.
+    brief : bool, default False
+        Whether the report shows only its last line.
 
     Returns
     -------
     Report
-        Its `ok` is False when something must be mended first.
+        Its attribute `ok` is False if something must be fixed first, and `line` is one line to
+        paste to a teacher.
 
     Examples
     --------
     >>> doctor().checks[0].what
     'Python'
     """
-    version = sys.version_info
-    fits = (3, 11) <= version < (3, 14)
-    checks = [
-        Check(
-            "Python",
-            "ok" if fits else "bad",
-            f"Python {platform.python_version()}",
-            "" if fits else "use Python 3.11, 3.12 or 3.13: make lab PYTHON=python3.12",
-        )
-    ]
-    wanted = _locked()
+    checks = [_check_python()]
+    if package_version("tensorflow") is None:
+        checks.append(_check_machine(platform.system(), _interpreter_machine()))
+        if checks[-1].state == "bad":  # nothing else can be installed or matters
+            return Report(checks, brief)
+    locked = _locked_versions()
     for name in PACKAGES:
-        checks.append(_package(name, wanted))
-    checks.append(_disk())
-    with contextlib.suppress(
-        ImportError
-    ):  # without psutil, which is reported above, the rest still stands
-        checks += [_memory(), *_processors()]
+        checks.append(_check_package(name, locked.get(name)))
+    checks.append(_check_disk())
+    # Without psutil, which is reported above, the rest is still of use.
+    with contextlib.suppress(ImportError):
+        checks.append(_check_memory())
+        checks.append(_check_cores())
+        checks.append(_check_load())
     return Report(checks, brief)
 
 
-def _locked() -> dict[str, str]:
-    lock = Path(__file__).resolve().parents[2] / "requirements.lock"
-    if not lock.exists():
+def _check_python() -> Check:
+    seen = f"Python {platform.python_version()}"
+    if PYTHON_FROM <= sys.version_info < PYTHON_BELOW:
+        return Check("Python", "ok", seen)
+    cure = "use Python 3.11, 3.12 or 3.13: make lab PYTHON=python3.12"
+    return Check("Python", "bad", seen, cure)
+
+
+def _check_machine(system: str, machine: str) -> Check:
+    """Check that TensorFlow has a build for this system and processor."""
+    seen = f"{system} {machine}"
+    if (system, machine) in TENSORFLOW_BUILDS:
+        return Check("machine", "ok", seen)
+    cure = "use another computer, or open the course on Binder"
+    if (system, machine) == ("Darwin", "x86_64"):
+        kind = "Macs with an Intel processor"
+        cure += "; if this Mac has Apple silicon, install a Python for arm64"
+    elif (system, machine) == ("Windows", "ARM64"):
+        kind = "Windows on Arm"
+    else:
+        kind = f"{system} on {machine}"
+    return Check("machine", "bad", seen, f"TensorFlow has no build for {kind}: {cure}")
+
+
+def _interpreter_machine() -> str:
+    """Return the processor this Python was built for: it decides which builds pip installs.
+
+    On Windows it may differ from the machine's, as a Python for x64 also runs on Arm.
+    """
+    windows_builds = {"win-amd64": "AMD64", "win-arm64": "ARM64", "win32": "x86"}
+    return windows_builds.get(sysconfig.get_platform(), platform.machine())
+
+
+def _locked_versions() -> dict[str, str]:
+    """Return the versions that the stored outputs come from, by package; none without a lock."""
+    try:
+        lock = _LOCK.read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return {}
-    pairs = (
-        line.split()[0].split("==")
-        for line in lock.read_text(encoding="utf-8").splitlines()
-        if "==" in line[:60]
+    return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE))
+
+
+def _check_package(name: str, locked: str | None) -> Check:
+    """Check that a package is installed, in the version that the stored outputs come from."""
+    found = package_version(name)
+    if found is None:
+        cure = "run `make lab` again, or: pip install -r requirements.lock"
+        return Check(name, "bad", f"{name} is missing", cure)
+    seen = f"{name} {found}"
+    if locked is not None and found != locked:
+        note = f"the stored outputs come from {locked}; counts of Python calls may differ"
+        return Check(name, "note", seen, note)
+    return Check(name, "ok", seen)
+
+
+def _check_disk() -> Check:
+    free = shutil.disk_usage(_LOCK.parent).free / 2**30
+    seen = f"{free:.1f} GiB free"
+    if free > ENOUGH_DISK:
+        return Check("disk", "ok", seen)
+    return Check("disk", "bad", seen, f"the course needs {ENOUGH_DISK} GiB: delete or move files")
+
+
+def _check_memory() -> Check:
+    free = free_memory()
+    seen = f"{free:.1f} GiB free"
+    if free > ENOUGH_MEMORY:
+        return Check("memory", "ok", seen)
+    cure = "a lesson needs up to 1.5 GB: close other programs"
+    if free < TOO_LITTLE_MEMORY:
+        return Check("memory", "bad", seen, cure)
+    return Check("memory", "note", seen, cure)
+
+
+def _check_cores() -> Check:
+    return Check("cores", "ok", _counted(cores(), "core"))
+
+
+def _check_load() -> Check:
+    processes = load()
+    seen = f"load {processes:.1f}"
+    if processes <= cores():
+        return Check("load", "ok", seen)
+    note = (
+        "other programs use the processor: measurements take longer and may end 'unclear', but they"
+        " stay correct"
     )
-    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
-
-
-def _package(name: str, locked: dict[str, str]) -> Check:
-    found = None
-    for spelling in (name, f"{name}-cpu", f"{name}-intel", f"{name}-macos"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found = found or importlib.metadata.version(spelling)
-    if not found:
-        return Check(
-            name,
-            "bad",
-            f"{name} is missing",
-            "run `make lab` again, or: pip install -r requirements.lock",
-        )
-    if found != locked.get(name, found):
-        note = f"the stored outputs come from {locked[name]}; counts of Python calls may differ"
-        return Check(name, "note", f"{name} {found}", note)
-    return Check(name, "ok", f"{name} {found}")
-
-
-def _memory() -> Check:
-    import psutil
-
-    free = psutil.virtual_memory().available / 2**30
-    cure = "" if free > 2 else "a lesson needs up to 1.5 GB: close other programs"
-    return Check(
-        "memory",
-        "ok" if free > 2 else "bad" if free < 0.8 else "note",
-        f"{free:.1f} GiB free",
-        cure,
-    )
-
-
-def _disk() -> Check:
-    free = shutil.disk_usage(Path(__file__).parent).free / 2**30
-    return Check(
-        "disk",
-        "ok" if free > 0.5 else "bad",
-        f"{free:.1f} GiB free",
-        "" if free > 0.5 else "make room: 0.5 GiB",
-    )
-
-
-def _processors() -> list[Check]:
-    import psutil
-
-    checks = [Check("cores", "ok", f"{cores()} cores")]
-    load = psutil.getloadavg()[0]
-    busy = load > cores()
-    cure = (
-        "other programs compete: measurements take longer and may end 'unclear', but will not lie"
-        if busy
-        else ""
-    )
-    return [*checks, Check("load", "note" if busy else "ok", f"load {load:.1f}", cure)]
+    return Check("load", "note", seen, note)

@@ -1,19 +1,30 @@
-"""Write files so that a break leaves the old one or the new, never half of it."""
+"""Replace a file as a whole: a failure leaves the old content, never half of the new."""
 
+import contextlib
 import os
+import uuid
 from pathlib import Path
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file beside its place and move it there: a break leaves the old one or the new, never half of it.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace the content of a file; if that fails, the file stays as it was and OSError is raised.
 
-    Parameters
-    ----------
-    path : Path
-        The file, in a folder that exists.
-    text : str
-        Its whole content: UTF-8, with the same line ends on every system.
+    Text is written as UTF-8 with its line ends unchanged. The content goes into a new file in the
+    same folder, which then takes the place of `path` in one step. A symbolic link at `path` is
+    replaced; the file it points to stays as it was.
     """
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(beside, path)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    # Unique, as two programs may write the same file, and short whatever the length of the name.
+    beside = path.with_name(f".labkit-{uuid.uuid4().hex}.part")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # some disks report that they are full only now
+        os.replace(beside, path)
+    except OSError as error:
+        # The error names the file that the reader knows, not the one beside it.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The few small models and rows of data that the lessons share."""
+"""The small model and the random rows that the lessons share."""
 
 from typing import Any
 
@@ -8,19 +8,25 @@ def mlp(width: int = 32, depth: int = 2, inputs: int = 10, outputs: int = 1, see
 
     Parameters
     ----------
-    width : int
+    width : int, default 32
         Units of each hidden layer.
-    depth : int
-        Number of dense layers, the output layer included.
+    depth : int, default 2
+        Number of dense layers, at least 1, the output layer included.
     inputs, outputs : int
-        Numbers per row, going in and coming out.
-    seed : int
-        Of the weights.
+        Numbers per row that go in and come out.
+    seed : int, default 0
+        Seed of the weights.
 
     Returns
     -------
     keras.Sequential
-        Built, float32.
+        The model, built, with float32 weights. It takes rows of shape (n, inputs) and returns
+        (n, outputs).
+
+    Raises
+    ------
+    ValueError
+        `depth` is less than 1.
 
     Examples
     --------
@@ -29,31 +35,35 @@ def mlp(width: int = 32, depth: int = 2, inputs: int = 10, outputs: int = 1, see
     """
     import keras
 
-    def dense(units: int, i: int, activation: str | None) -> Any:
-        return keras.layers.Dense(
-            units,
-            activation=activation,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=seed + i),
-        )
+    def dense(units: int, activation: str | None, seed: int) -> Any:
+        weights = keras.initializers.GlorotUniform(seed=seed)
+        return keras.layers.Dense(units, activation=activation, kernel_initializer=weights)
 
-    hidden = [dense(width, i, "relu") for i in range(depth - 1)]
-    return keras.Sequential([keras.Input((inputs,)), *hidden, dense(outputs, depth, None)])
+    if depth < 1:
+        raise ValueError(f"mlp needs at least one layer, got depth={depth}")
+    layers = [keras.Input((inputs,))]
+    for number in range(depth - 1):
+        layers.append(dense(width, "relu", seed + number))
+    layers.append(dense(outputs, None, seed + depth))
+    return keras.Sequential(layers)
 
 
 def random_rows(n: int = 1000, inputs: int = 10, seed: int = 0) -> Any:
-    """Return `n` random rows.
+    """Return random rows, the same ones for the same seed.
 
     Parameters
     ----------
-    n, inputs : int
-        Shape of the array.
-    seed : int
-        Of the random numbers.
+    n : int, default 1000
+        Number of rows.
+    inputs : int, default 10
+        Numbers per row.
+    seed : int, default 0
+        Seed of the numbers.
 
     Returns
     -------
     numpy.ndarray
-        Shape (n, inputs), float32, between 0 and 1.
+        Shape (n, inputs), float32, at least 0 and below 1.
 
     Examples
     --------

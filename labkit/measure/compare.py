@@ -1,9 +1,14 @@
 """Time callables in pairs, in short samples, until the difference is clear.
 
-Method: one short sample of each candidate per round, in balanced random order; the result is the median over rounds of
-the ratio to the baseline, with an exact sign-test interval. Related: `compare` of martinus/nanobench (paired rounds),
-Chairmarks.jl (short samples), nschloe/perfplot (the results are compared before anything is timed). Samples are short
-because on a busy machine a sample that ends before the next interruption is a clean one.
+Method: one short sample of each candidate per round, in balanced random order; the result is the
+median over rounds of the ratio to the baseline, with an interval from blocks in time (see
+`stats`). Related: `compare` of martinus/nanobench (paired rounds), Chairmarks.jl (short samples),
+nschloe/perfplot (the results are compared before anything is timed). Samples are short because on
+a busy machine a sample that ends before the next interruption is a clean one.
+
+Each candidate has a number of calls per sample of its own, so that two of them may lie a million
+times apart. Every sample lasts at least 150 µs, so reading the clock, some 0.1 µs, biases no ratio
+visibly.
 """
 
 import random
@@ -15,13 +20,8 @@ from ..show.progress import progress_bar
 from . import rounds
 from .results import Comparison, Sweep, Timing
 
-_FOR_SEVERAL = {
-    "baseline",
-    "margin",
-    "confidence",
-    "check",
-    "seed",
-}  # options that mean nothing to one candidate
+_FOR_SEVERAL = {"baseline", "margin", "confidence", "check", "seed"}
+LONG_BUDGET = 2  # seconds: a longer measurement shows its progress
 
 
 def timeit(
@@ -31,9 +31,12 @@ def timeit(
     setup: Callable | None = None,
     number: int | None = None,
     sync: str | Callable = "auto",
+    collect_garbage: bool = False,
     progress: str | bool = "auto",
 ) -> Timing:
-    """Time one callable. To say which of two is faster, use `compare`: two times taken one after the other mislead.
+    """Time one callable.
+
+    To say which of two is faster, use `compare`: two times taken one after the other mislead.
 
     Parameters
     ----------
@@ -41,7 +44,15 @@ def timeit(
         Takes no argument, or the value of `setup`.
     budget : float
         Seconds to spend, at most 600.
-    setup, number, sync, progress
+    setup : callable
+        As in `compare`.
+    number : int
+        As in `compare`.
+    sync : "auto", "none" or callable
+        As in `compare`.
+    collect_garbage : bool
+        As in `compare`.
+    progress : "auto" or bool
         As in `compare`.
 
     Returns
@@ -55,16 +66,19 @@ def timeit(
     True
     """
     name = getattr(fn, "__name__", type(fn).__name__).replace("<lambda>", "call")
-    run = rounds.Run({name: fn}, budget, setup, number, sync)
-    run.start(check=False)
-    interrupted = run.rounds(lambda: False, _shown(progress, budget), random.Random())
+    options = rounds.Options(budget, setup, number, sync, collect_garbage)
+    run = rounds.Run({name: fn}, options, random.Random())
+    run.make_first_calls()
+    run.calibrate()
+    run.take_rounds(lambda: False, _shows_progress(progress, budget))
+    outcome = run.outcome
     return Timing(
         name,
-        run.samples[name],
-        run.first_call[name],
-        run.number,
-        notes=run.notes,
-        interrupted=interrupted,
+        outcome.samples[name],
+        outcome.first_call[name],
+        outcome.number[name],
+        notes=outcome.notes,
+        interrupted=outcome.interrupted,
     )
 
 
@@ -80,33 +94,41 @@ def compare(
     number: int | None = None,
     check: bool | Callable = True,
     sync: str | Callable = "auto",
+    collect_garbage: bool = False,
     progress: str | bool = "auto",
     seed: int | None = None,
     **named: Callable,
 ) -> Comparison:
-    """Measure which of several ways to do the same is faster, by how much, and how sure that is.
+    """Measure which of several candidates is faster, by how much, and how sure that is.
 
     Parameters
     ----------
     fns : dict of str to callable, or iterable of functions
-        What to compare; or give them as keywords: ``compare(slow=f, fast=g)``. They take no argument, or the value of
-        `setup`.
+        What to compare; or give them as keywords: ``compare(slow=f, fast=g)``. They take no
+        argument, or the value of `setup`.
     baseline : str
-        The one that the others are held against; the first unless given.
+        The candidate that the others are compared with; the first unless given.
     budget : float
-        Seconds to spend at most; the measurement ends earlier when every verdict is safe.
+        Seconds to spend after the first calls, kept to within a half. The measurement ends earlier
+        only where every candidate lies more than tenfold from the baseline. Whatever the budget,
+        each candidate is called at least twice.
     margin : float
         Differences below this share count as *similar*.
     confidence : float
-        Of the intervals, all rows together.
+        Of the intervals, all pairs of candidates together.
     setup : callable
-        Called before each round, untimed; its value is passed to every candidate of the round, one call per sample.
+        Called before each round, untimed; its value is passed to every candidate of the round, one
+        call per sample.
     number : int
-        Calls per sample; found by trial unless given.
+        Calls per sample, for all; found for each candidate by trial unless given.
     check : bool or callable
-        Compare the results first: True for equality to float32 rounding, or your own ``check(result, expected)``.
+        Compare the results first: True for equality to float32 rounding, or your own
+        ``check(result, expected)``.
     sync : "auto", "none" or callable
         What to wait for at the end of a sample; "auto" waits for a GPU where TensorFlow sees one.
+    collect_garbage : bool
+        Python's garbage collection is off while samples run and its cost is charged to nobody.
+        True leaves it on, for candidates that differ in the garbage they make.
     progress : "auto" or bool
         A progress bar; "auto" shows it when the budget is over two seconds.
     seed : int
@@ -117,7 +139,7 @@ def compare(
     Returns
     -------
     Comparison
-        Times in seconds, ratios, verdicts, pictures.
+        Times in seconds, ratios, verdicts, figures.
 
     Raises
     ------
@@ -126,62 +148,66 @@ def compare(
     TypeError, ValueError
         Something that is no function, wrong options.
 
+    Notes
+    -----
+    The ratio and its interval are those of this run. A machine in another state may show another
+    ratio, above all where one candidate waits for threads that a busy machine does not let run.
+
     Examples
     --------
     >>> c = compare(short=lambda: sum(range(100)), long=lambda: sum(range(1000)), check=False)
     >>> c.verdict["long"]
     'slower'
     """
-    fns = _named(fns, named)
-    if len(fns) < 2:
+    candidates = _named(fns, named)
+    if len(candidates) < 2:
         raise ValueError(
-            f"compare needs two candidates or more, got {len(fns)}; for one, use labkit.timeit"
+            f"compare needs two candidates or more, got {len(candidates)}; "
+            "for one, use labkit.timeit"
         )
-    baseline = baseline if baseline is not None else next(iter(fns))
-    if baseline not in fns:
-        near = get_close_matches(str(baseline), fns, n=1)
-        raise ValueError(
-            f"no candidate is named {baseline!r}: {'did you mean ' + repr(near[0]) if near else list(fns)}"
-        )
-    for name, value, low, high in (("margin", margin, 0, 1), ("confidence", confidence, 0.5, 1)):
-        if not low < value < high:
-            raise ValueError(f"{name} must lie between {low} and {high}, got {value}")
-    run = rounds.Run(fns, budget, setup, number, sync)
-    run.start(check)
-    result = Comparison(
-        run.samples,
-        baseline,
-        margin,
-        confidence,
-        run.first_call,
-        run.number,
-        notes=run.notes,
-        retraced=run.retraced,
-        checked=check is not False,
-    )
+    if baseline is None:
+        baseline = next(iter(candidates))
+    _check_baseline(baseline, candidates)
+    _check_share("margin", margin, 0, 1)
+    _check_share("confidence", confidence, 0.5, 1)
+    options = rounds.Options(budget, setup, number, sync, collect_garbage)
+    run = rounds.Run(candidates, options, random.Random(seed))
+    results = run.make_first_calls()
+    if check:
+        run.check_results(results, baseline, check)
+    run.calibrate()
+    outcome = run.outcome
 
-    def decided() -> bool:
-        ratios = result.ratio.values()
-        narrow = all(
-            r.low > 0 and r.high / r.low < (1.02 if 0.5 < r.value < 2 else 1.1) for r in ratios
+    def result() -> Comparison:
+        return Comparison(
+            outcome.samples,
+            baseline,
+            margin,
+            confidence,
+            outcome.first_call,
+            outcome.number,
+            outcome.seconds,
+            outcome.notes,
+            outcome.retraced,
+            outcome.too_short,
+            outcome.interrupted,
+            checked=bool(check) and not outcome.not_compared,
+            not_compared=outcome.not_compared,
+            processor=outcome.processor,
         )
-        return narrow and "unclear" not in result.verdict.values()
 
-    result.interrupted = run.rounds(
-        decided, _shown(progress, budget), random.Random(seed), confidence
-    )
-    result.seconds = run.seconds
-    return result
+    run.take_rounds(lambda: result().can_stop(), _shows_progress(progress, budget))
+    return result()
 
 
 def first_call(make: Callable[[], Callable], *, n: int = 5) -> Timing:
-    """Time the first call of a fresh callable, n times over: what tracing, compiling or loading costs.
+    """Time the first call of a fresh callable, n times: what tracing or loading costs.
 
     Parameters
     ----------
     make : callable
-        Returns a new callable each time, such as ``lambda: tf.function(model)``; making it is not timed. Bind the
-        argument with `functools.partial` or a lambda.
+        Returns a new callable each time, such as ``lambda: tf.function(model)``; making it is not
+        timed. Bind the argument with `functools.partial` or a lambda.
     n : int
         How many to make.
 
@@ -195,6 +221,11 @@ def first_call(make: Callable[[], Callable], *, n: int = 5) -> Timing:
     TypeError, ValueError
         `make` does not return a callable, or `n` is below 1.
 
+    Notes
+    -----
+    The process is warm: TensorFlow has started, and an earlier callable may have warmed what this
+    one uses. The very first call of a new process takes several times as long.
+
     Examples
     --------
     >>> len(first_call(lambda: lambda: sum(range(10)), n=3).samples)
@@ -202,19 +233,29 @@ def first_call(make: Callable[[], Callable], *, n: int = 5) -> Timing:
     """
     if not callable(make):
         raise TypeError(
-            f"make is {rounds.kind_of(make)}, not a function: pass `lambda: tf.function(f)`, not `tf.function(f)`"
+            f"make is {rounds.kind_of(make)}, not a function: "
+            "pass `lambda: tf.function(f)`, not `tf.function(f)`"
         )
-    if not isinstance(n, int) or n < 1:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(f"n must be a whole number from 1 on, got {n!r}")
-    samples = []
-    for _ in progress_bar(range(n), "first calls", n > 20):
-        fresh = make()
-        if not callable(fresh):
-            raise TypeError(f"make() returned {rounds.kind_of(fresh)}, not a function to call")
-        start = rounds.clock()
-        fresh()
-        samples.append(rounds.clock() - start)
-    return Timing("first call", samples)
+    samples: list[float] = []
+    try:
+        for _ in progress_bar(range(n), "first calls", n > 20):
+            samples.append(_time_first_call(make))
+    except KeyboardInterrupt:
+        if not samples:
+            raise
+    return Timing("first call", samples, interrupted=len(samples) < n)
+
+
+def _time_first_call(make: Callable[[], Callable]) -> float:
+    """Return the seconds of the first call of one fresh callable."""
+    fresh = make()
+    if not callable(fresh):
+        raise TypeError(f"make() returned {rounds.kind_of(fresh)}, not a function to call")
+    begin = rounds.clock()
+    fresh()
+    return rounds.clock() - begin
 
 
 def sweep(
@@ -249,7 +290,12 @@ def sweep(
     Returns
     -------
     Sweep
-        One `Comparison` per size, in the order given.
+        One `Comparison` per size, in the order given; of a sweep stopped by Ctrl-C, those done.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Nothing to compare, or something that does not take one argument.
 
     Examples
     --------
@@ -257,42 +303,60 @@ def sweep(
     >>> list(s.comparisons)
     [10, 1000]
     """
-    fns, sizes = _named(fns, {}), list(sizes)
-    if not sizes or not fns:
+    candidates = _named(fns, {})
+    sizes = list(sizes)
+    if not sizes or not candidates:
         raise ValueError("sweep needs at least one candidate and one size")
-    for name, fn in fns.items():
+    for name, fn in candidates.items():
         rounds.refuse_unfit(name, fn, setup=True)
-    order, done = random.sample(sizes, len(sizes)), {}
-    for size in progress_bar(order, f"sweep over {label}", _shown(progress, budget)):
-        value = size if setup is None else setup(size)
-        bound = {name: _bind(fn, value) for name, fn in fns.items()}
-        share = budget / len(sizes)
-        if len(bound) > 1:
-            done[size] = compare(bound, budget=share, progress=False, **options)
-        else:
-            name, fn = next(iter(bound.items()))
-            alone = {key: options[key] for key in options if key not in _FOR_SEVERAL}
-            one = timeit(fn, budget=share, progress=False, **alone)
-            done[size] = Comparison(
-                {name: one.samples},
-                name,
-                first_call={name: one.first_call},
-                number=one.number,
-                notes=one.notes,
-                interrupted=one.interrupted,
-                checked=False,
-            )
-        if done[size].interrupted:
-            break
-    return Sweep({size: done[size] for size in sizes if size in done}, label)
+    rounds.check_budget(budget)
+    order = random.sample(sizes, len(sizes))
+    share = budget / len(sizes)
+    done: dict[Any, Comparison] = {}
+    interrupted = False
+    try:
+        for size in progress_bar(order, f"sweep over {label}", _shows_progress(progress, budget)):
+            value = size if setup is None else setup(size)
+            bound = {name: _bind(fn, value) for name, fn in candidates.items()}
+            done[size] = _at_one_size(bound, share, options)
+            if done[size].interrupted:
+                interrupted = True
+                break
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        interrupted = True
+    in_order = {size: done[size] for size in sizes if size in done}
+    return Sweep(in_order, label, interrupted)
+
+
+def _at_one_size(
+    bound: dict[str, Callable], budget: float, options: Mapping[str, Any]
+) -> Comparison:
+    """Return the comparison of the candidates at one size; a single one is its own baseline."""
+    if len(bound) > 1:
+        return compare(bound, budget=budget, progress=False, **options)
+    name, fn = next(iter(bound.items()))
+    alone = {key: value for key, value in options.items() if key not in _FOR_SEVERAL}
+    timing = timeit(fn, budget=budget, progress=False, **alone)
+    return Comparison(
+        {name: timing.samples},
+        name,
+        first_call={name: timing.first_call},
+        number={name: timing.number},
+        notes=timing.notes,
+        interrupted=timing.interrupted,
+    )
 
 
 def _named(fns: Any, named: Mapping[str, Callable]) -> dict[str, Callable]:
-    if fns is None or isinstance(fns, Mapping):
-        pairs = list((fns or {}).items())
+    """Return the candidates by name; their own names are taken where they are given as a list."""
+    pairs: list[tuple[str, Callable]] = []
+    if isinstance(fns, Mapping):
+        pairs += fns.items()
     elif isinstance(fns, Iterable):
-        pairs = [(getattr(fn, "__name__", str(i)), fn) for i, fn in enumerate(fns)]
-    else:
+        pairs += [(getattr(fn, "__name__", str(i)), fn) for i, fn in enumerate(fns)]
+    elif fns is not None:
         raise TypeError(f"expected a dict of name to function, got {rounds.kind_of(fns)}")
     pairs += named.items()
     names = [name for name, _ in pairs]
@@ -303,12 +367,30 @@ def _named(fns: Any, named: Mapping[str, Callable]) -> dict[str, Callable]:
     return dict(pairs)
 
 
+def _check_baseline(baseline: str, candidates: Mapping[str, Callable]) -> None:
+    """Raise ValueError where the baseline is none of the candidates."""
+    if baseline in candidates:
+        return
+    near = get_close_matches(str(baseline), candidates, n=1)
+    hint = f"did you mean {near[0]!r}" if near else str(list(candidates))
+    raise ValueError(f"no candidate is named {baseline!r}: {hint}")
+
+
+def _check_share(name: str, value: float, low: float, high: float) -> None:
+    """Raise ValueError where an option lies outside its range."""
+    if not low < value < high:
+        raise ValueError(f"{name} must lie between {low} and {high}, got {value}")
+
+
 def _bind(fn: Callable, value: Any) -> Callable:
-    def call():
+    """Return a function without arguments that passes `value` to `fn`."""
+
+    def call() -> Any:
         return fn(value)
 
     return call
 
 
-def _shown(progress: str | bool, budget: float) -> bool:
-    return budget > 2 if progress == "auto" else bool(progress)
+def _shows_progress(progress: str | bool, budget: float) -> bool:
+    """Return whether to show a progress bar."""
+    return budget > LONG_BUDGET if progress == "auto" else bool(progress)

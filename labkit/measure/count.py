@@ -1,13 +1,17 @@
-"""Count what is the same on every machine: traces, graph operations, Python calls, session runs, model loads."""
+"""Count what is the same on every machine: traces, graph operations, Python calls, loads."""
 
 import gc
+import inspect
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
+from ..show import plots
+from ..show.figure import Figure
 from ..show.table import Table
 from .results import Result
 
@@ -23,7 +27,8 @@ class Call:
     traces : int
         Traces made during this call: 0 when a graph was replayed.
     why : str
-        For a trace, the input it was made for.
+        For a trace, the inputs it was made for: of an array its dtype and shape, of a Python value
+        the value, of any other object its kind, as its identity is what counts.
     """
 
     name: str
@@ -53,6 +58,8 @@ class Count(Result):
         Names of the functions traced, in order.
     """
 
+    plots: ClassVar[Mapping[str, Callable[..., Figure]]] = {"strip": plots.strip}
+
     traces: int = 0
     graph_ops: int = 0
     python_calls: int = 0
@@ -64,15 +71,14 @@ class Count(Result):
     @property
     def table(self) -> Table:
         """The counts that are not zero, traces always."""
-        names = {
-            "graph_ops": "graph operations",
-            "session_runs": "session runs",
-            "model_loads": "model loads",
-        }
         rows = [["traces", str(self.traces)]]
-        rows += [
-            [words, f"{getattr(self, key):,}"] for key, words in names.items() if getattr(self, key)
-        ]
+        for words, number in (
+            ("graph operations", self.graph_ops),
+            ("session runs", self.session_runs),
+            ("model loads", self.model_loads),
+        ):
+            if number:
+                rows.append([words, f"{number:,}"])
         return Table(["count", ""], rows, notes=[f"{self.python_calls:,} Python calls"])
 
 
@@ -82,11 +88,13 @@ class count:
     Returns
     -------
     Count
-        From ``with count() as n:``; its numbers stand when the block ends.
+        From ``with count() as n:``; its numbers are final when the block ends.
 
     Notes
     -----
-    Counting Python calls makes the block several times slower: count in one cell, measure in another.
+    Traces, graph operations, session runs, loads and calls of tf.functions are counted in all
+    threads, Python calls in the thread of the block. Counting Python calls makes the block several
+    times slower: count in one cell, measure in another.
 
     Examples
     --------
@@ -99,28 +107,20 @@ class count:
 
     def __enter__(self) -> Count:
         self._outer = sys.getprofile()
-        sys.setprofile(None)  # a count around this one shall not see what we do here
+        sys.setprofile(None)  # a count around this one must not see what happens here
         n = Count()
         with ExitStack() as stack:
             stack.callback(sys.setprofile, self._outer)
             if "tensorflow" in sys.modules:
-                _watch_tensorflow(n, stack)
+                _TensorFlowWatch(n).enter(stack)
             if "keras" in sys.modules or "tensorflow" in sys.modules:
                 _watch_loads(n, stack)
             gc.collect()
             if gc.isenabled():
-                gc.disable()  # a collection runs finalizers, which are Python calls of somebody else
+                gc.disable()  # a collection runs finalizers: Python calls that are not the block's
                 stack.callback(gc.enable)
             self._undo = stack.pop_all()
-        outer = self._outer if callable(self._outer) else None
-
-        def profile(frame, event, arg):
-            if event == "call" and frame.f_code.co_filename != __file__:
-                n.python_calls += 1
-            if outer:
-                outer(frame, event, arg)
-
-        sys.setprofile(profile)
+        sys.setprofile(_python_call_counter(n, self._outer))
         return n
 
     def __exit__(self, *_: Any) -> None:
@@ -128,8 +128,20 @@ class count:
         self._undo.close()
 
 
-def _unseen(work: Callable[[], Any]) -> None:
-    """Do our own book-keeping without counting it."""
+def _python_call_counter(n: Count, outer: Any) -> Callable[[Any, str, Any], None]:
+    """Return a profile function that counts Python calls, and passes each event on to `outer`."""
+
+    def profile(frame: Any, event: str, arg: Any) -> None:
+        if event == "call" and frame.f_code.co_filename != __file__:
+            n.python_calls += 1
+        if callable(outer):
+            outer(frame, event, arg)
+
+    return profile
+
+
+def _without_counting(work: Callable[[], Any]) -> None:
+    """Do book-keeping that does not count as Python calls of the block."""
     profile = sys.getprofile()
     sys.setprofile(None)
     try:
@@ -138,56 +150,85 @@ def _unseen(work: Callable[[], Any]) -> None:
         sys.setprofile(profile)
 
 
-def _watch_tensorflow(n: Count, stack: ExitStack) -> None:
-    from tensorflow.python.client import session
-    from tensorflow.python.eager.polymorphic_function import polymorphic_function, transform
-    from tensorflow.python.framework import ops
+class _TensorFlowWatch:
+    """Watch traces, operations, session runs and calls of tf.functions, in all threads."""
 
-    def traced(concrete: Any) -> None:
-        _unseen(lambda: note(concrete))
+    def __init__(self, n: Count):
+        self._n = n
+        self._lock = threading.Lock()
+        self._in_thread = threading.local()  # the call of a tf.function under way, and how deep
 
-    def note(concrete: Any) -> None:
-        n.traces += 1
-        n.traced.append(_plain_name(concrete.graph.name))
-        if depth:
-            n.calls[-1].traces += 1
-            n.calls[-1].why = _inputs(concrete)
+    def enter(self, stack: ExitStack) -> None:
+        """Wrap the places where TensorFlow does these things, until the stack ends."""
+        from tensorflow.python.client import session
+        from tensorflow.python.eager.polymorphic_function import polymorphic_function, transform
+        from tensorflow.python.framework import ops
 
-    depth: list[None] = []
-    call_function = polymorphic_function.Function.__call__
+        callbacks = transform.CONCRETE_FUNCTION_CALLBACKS
+        callbacks.append(self._on_trace)
+        stack.callback(callbacks.remove, self._on_trace)
+        function = polymorphic_function.Function
+        stack.enter_context(patch.object(function, "__call__", self._wrapped_call(function)))
+        creates = "_create_op_internal"
+        stack.enter_context(patch.object(ops.Graph, creates, self._wrapped_create(ops.Graph)))
+        # Where `run` ends, and every kind of function that `make_callable` returns but the last.
+        _tally(self._n, "session_runs", session.BaseSession, "_call_tf_sessionrun", stack)
+        _tally(self._n, "session_runs", session.BaseSession._Callable, "__call__", stack)
 
-    def call(self, *args, **kwargs):
-        if not depth:
-            _unseen(
-                lambda: n.calls.append(Call(_plain_name(getattr(self, "__name__", "function"))))
-            )
-        depth.append(None)
-        try:
-            return call_function(self, *args, **kwargs)
-        finally:
-            depth.pop()
+    def _on_trace(self, concrete: Any) -> None:
+        """Count a trace, and add it to the call that is under way in this thread."""
+        _without_counting(lambda: self._note_trace(concrete))
 
-    create_op = ops.Graph._create_op_internal
+    def _note_trace(self, concrete: Any) -> None:
+        with self._lock:
+            self._n.traces += 1
+            self._n.traced.append(_plain_name(concrete.graph.name))
+        call = getattr(self._in_thread, "call", None)
+        if call is not None:
+            call.traces += 1
+            call.why = _inputs(concrete)
 
-    def create(self, *args, **kwargs):
-        n.graph_ops += 1
-        return create_op(self, *args, **kwargs)
+    def _wrapped_call(self, function: Any) -> Callable:
+        """Return a replacement for a tf.function's `__call__` that notes outermost calls."""
+        original = function.__call__
 
-    transform.CONCRETE_FUNCTION_CALLBACKS.append(traced)
-    stack.callback(transform.CONCRETE_FUNCTION_CALLBACKS.remove, traced)
-    stack.enter_context(patch.object(polymorphic_function.Function, "__call__", call))
-    stack.enter_context(patch.object(ops.Graph, "_create_op_internal", create))
-    # Where `run` ends, and every kind of function that `make_callable` returns but the last.
-    _tally(n, "session_runs", session.BaseSession, "_call_tf_sessionrun", stack)
-    _tally(n, "session_runs", session.BaseSession._Callable, "__call__", stack)
+        def call(this: Any, *args: Any, **kwargs: Any) -> Any:
+            if getattr(self._in_thread, "call", None) is not None:
+                return original(this, *args, **kwargs)  # a call within a call
+            _without_counting(lambda: self._begin_call(this))
+            try:
+                return original(this, *args, **kwargs)
+            finally:
+                self._in_thread.call = None
+
+        return call
+
+    def _begin_call(self, function: Any) -> None:
+        """Note the beginning of an outermost call of this thread."""
+        call = Call(_plain_name(getattr(function, "__name__", "function")))
+        with self._lock:
+            self._n.calls.append(call)
+        self._in_thread.call = call
+
+    def _wrapped_create(self, graph: Any) -> Callable:
+        """Return a replacement for the method that adds an operation to a graph."""
+        original = graph._create_op_internal
+
+        def create(this: Any, *args: Any, **kwargs: Any) -> Any:
+            with self._lock:
+                self._n.graph_ops += 1
+            return original(this, *args, **kwargs)
+
+        return create
 
 
 def _watch_loads(n: Count, stack: ExitStack) -> None:
+    """Count models that are read from disk."""
     from keras.src.legacy.saving import legacy_h5_format
     from keras.src.saving import saving_lib
     from tensorflow.python.saved_model import load, loader_impl
 
-    # Patched where every public spelling ends, so that `from keras.models import load_model` counts too.
+    # Where every public spelling ends, so that `from keras.models import load_model` counts, too.
     _tally(n, "model_loads", saving_lib, "load_model", stack)
     _tally(n, "model_loads", legacy_h5_format, "load_model_from_hdf5", stack)
     _tally(n, "model_loads", load, "load_partial", stack)
@@ -195,10 +236,13 @@ def _watch_loads(n: Count, stack: ExitStack) -> None:
 
 
 def _tally(n: Count, what: str, owner: Any, name: str, stack: ExitStack) -> None:
+    """Count the calls of one function of TensorFlow or Keras."""
     original = getattr(owner, name)
+    lock = threading.Lock()
 
-    def wrapper(*args, **kwargs):
-        setattr(n, what, getattr(n, what) + 1)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            setattr(n, what, getattr(n, what) + 1)
         return original(*args, **kwargs)
 
     stack.enter_context(patch.object(owner, name, wrapper))
@@ -207,20 +251,65 @@ def _tally(n: Count, what: str, owner: Any, name: str, stack: ExitStack) -> None
 def _plain_name(name: str) -> str:
     """Drop the number that TensorFlow appends to make names unique."""
     head, _, tail = name.rpartition("_")
-    return head if tail.isdigit() and head else name
+    if head and tail.isdigit():
+        return head
+    return name
 
 
 def _inputs(concrete: Any) -> str:
-    parts = []
-    for value in concrete.function_type.parameters.values():
-        kind = value.type_constraint
-        if hasattr(kind, "shape") and hasattr(kind, "dtype"):
-            sizes = (
-                "any"
-                if kind.shape.rank is None
-                else ", ".join("?" if s is None else str(s) for s in kind.shape)
-            )
-            parts.append(f"{kind.dtype.name}[{sizes}]")
-        else:
-            parts.append(str(getattr(kind, "value", type(kind).__name__)))
-    return ", ".join(parts)
+    """Return the inputs that a trace was made for, in words."""
+    parameters = concrete.function_type.parameters.values()
+    return _all_in_words(parameter.type_constraint for parameter in parameters)
+
+
+def _in_words(kind: Any) -> str:
+    """Return one part of the key of a trace in words: tensors by spec, other values as they are."""
+    name = type(kind).__name__
+    if name == "Weakref":
+        return _object_in_words(kind)
+    if name == "List":
+        return f"[{_all_in_words(kind.components_tuple.components)}]"
+    if name == "Tuple":
+        return f"({_all_in_words(kind.components)})"
+    if name == "Dict":
+        return _named_in_words("", kind.mapping)
+    if name in ("NamedTuple", "Attrs"):
+        fields = getattr(kind, "named_attributes", kind)
+        named = zip(fields.attribute_names, fields.attributes.components, strict=True)
+        return _named_in_words(fields.type_name, dict(named))
+    if hasattr(kind, "shape") and hasattr(kind, "dtype"):
+        return _spec_in_words(kind)
+    if hasattr(kind, "value"):
+        return repr(kind.value)
+    return name
+
+
+def _all_in_words(kinds: Iterable[Any]) -> str:
+    """Return several parts of a key in words."""
+    return ", ".join(_in_words(kind) for kind in kinds)
+
+
+def _named_in_words(name: str, kinds: Mapping[Any, Any]) -> str:
+    """Return the named parts of a key in words."""
+    parts = ", ".join(f"{key}={_in_words(kind)}" for key, kind in kinds.items())
+    return f"{name}{{{parts}}}"
+
+
+def _object_in_words(kind: Any) -> str:
+    """Return what an object is, which belongs to the key by its identity."""
+    target = kind._ref()
+    if target is None:
+        return "an object that is gone"
+    if inspect.ismethod(target):
+        return f"the method {target.__name__} of this object"
+    if inspect.isfunction(target):
+        return f"this function {target.__name__}"
+    return f"this {type(target).__name__}"
+
+
+def _spec_in_words(kind: Any) -> str:
+    """Return dtype and shape of a tensor."""
+    if kind.shape.rank is None:
+        return f"{kind.dtype.name}[any]"
+    sizes = ["?" if size is None else str(size) for size in kind.shape]
+    return f"{kind.dtype.name}[{', '.join(sizes)}]"

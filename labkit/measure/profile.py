@@ -1,30 +1,31 @@
 """Show where the time of one call goes: in whose code, Python or compiled."""
 
 import cProfile
+import functools
+import importlib.util
 import pstats
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
+from ..show import plots
+from ..show.figure import Figure
 from ..show.format import measured
 from ..show.table import Table
 from .results import Result
 
-# First match wins; the compiled operations are built-in functions, so they have no file.
-_OWNERS = (
-    ("keras", "Keras (Python)"),
-    ("tensorflow", "TensorFlow (Python)"),
-    ("numpy", "NumPy (Python)"),
-)
-_REST = ("Python, other", "compiled, other", "TensorFlow (compiled operations)")
-_KERNELS = (
-    "TFE_Py_FastPathExecute",
-    "TFE_Py_Execute",
-    "TFE_Execute",
-    "TF_SessionRun",
-    "call_function",
-    "TFE_Py_",
-)
+PACKAGES = {
+    "keras": "Keras (Python)",
+    "tensorflow": "TensorFlow (Python)",
+    "numpy": "NumPy (Python)",
+}
+OTHER_PYTHON = "Python, other"
+OTHER_COMPILED = "compiled, other"
+OPERATIONS = "TensorFlow (compiled operations)"
+# How cProfile names the built-in functions through which Python runs TensorFlow's operations.
+_OPERATION_CALLS = ("TFE_Py_", "TFE_Execute", "TF_SessionRun", "call_function")
+WARM_UP_CALLS = 3  # so that no trace is profiled
 
 
 @dataclass(repr=False)
@@ -38,6 +39,8 @@ class Profile(Result):
     calls : int
         Function calls per call of the callable, compiled ones included.
     """
+
+    plots: ClassVar[Mapping[str, Callable[..., Figure]]] = {"shares": plots.shares}
 
     shares: dict[str, float]
     calls: int
@@ -62,40 +65,50 @@ def profile(fn: Callable[[], Any], *, calls: int = 30) -> Profile:
     Returns
     -------
     Profile
-        Shares of the time. The profiler slows Python code more than compiled code, so that the true share of the
-        compiled part is somewhat larger than shown.
+        Shares of the time. The profiler slows Python code more than compiled code, so the true
+        share of the compiled part is somewhat larger than shown.
 
     Examples
     --------
     >>> profile(lambda: sorted(range(1000)), calls=3).shares["compiled, other"] > 0
     True
     """
-    for _ in range(3):
+    for _ in range(WARM_UP_CALLS):
         fn()
     profiler = cProfile.Profile()
     profiler.enable()
     for _ in range(calls):
         fn()
     profiler.disable()
-    stats = pstats.Stats(profiler)
-    spent = dict.fromkeys(
-        [*(label for _, label in _OWNERS), *_REST], 0.0
-    )  # always the same rows, in the same order
-    for (path, _, name), (_, _, own_time, _, _) in stats.stats.items():
+    entries: Mapping[Any, Any] = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
+    # Always the same rows, in the same order.
+    spent = dict.fromkeys([*PACKAGES.values(), OTHER_PYTHON, OTHER_COMPILED, OPERATIONS], 0.0)
+    number = 0
+    for (path, _, name), (_, times_called, own_time, _, _) in entries.items():
         spent[_owner(path, name)] += own_time
+        number += times_called
     total = sum(spent.values()) or 1.0
-    return Profile(
-        {owner: seconds / total for owner, seconds in spent.items()},
-        round(stats.total_calls / calls),
-    )
+    shares = {owner: seconds / total for owner, seconds in spent.items()}
+    return Profile(shares, round(number / calls))
 
 
 def _owner(path: str, name: str) -> str:
-    if path == "~":  # built-in: compiled code
-        return (
-            "TensorFlow (compiled operations)"
-            if any(k in name for k in _KERNELS)
-            else "compiled, other"
-        )
-    folders = path.replace("\\", "/").split("/")
-    return next((label for package, label in _OWNERS if package in folders), "Python, other")
+    """Return whose code a function is."""
+    if path == "~":  # built-in: compiled code has no file
+        if any(part in name for part in _OPERATION_CALLS):
+            return OPERATIONS
+        return OTHER_COMPILED
+    for package, label in PACKAGES.items():
+        folder = _folder_of(package)
+        if folder is not None and folder in Path(path).parents:
+            return label
+    return OTHER_PYTHON
+
+
+@functools.cache
+def _folder_of(package: str) -> Path | None:
+    """Return the folder in which a package is installed: its name may stand in other paths."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent

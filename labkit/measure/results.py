@@ -1,18 +1,46 @@
-"""What a measurement returns: numbers, verdicts, a table as text and HTML, and pictures."""
+"""What a measurement returns: numbers, verdicts, a table as text and HTML, and figures."""
 
+import itertools
 import math
-import os
-from dataclasses import dataclass, field
-from typing import Any
+import statistics
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 from ..show import plots
+from ..show.figure import Figure
 from ..show.format import duration, measured, measured_count, time_unit
 from ..show.table import Table
-from .stats import Finding, Interval, bonferroni, median_interval, paired_ratio, pays_after, verdict
+from .processor import ProcessorUse
+from .stats import (
+    FAR,
+    Finding,
+    Interval,
+    block_interval,
+    pair_confidence,
+    paired_ratio,
+    pays_after,
+    quartiles,
+    ratios_depend,
+    verdict,
+)
+
+STRICT = 10  # times less often wrong: what a run that ends early must show
+NARROW = 1.1  # the ends of an interval, as a ratio: as good as a learner needs that far from 1
+FEW_ROUNDS = 4  # fewer, and an interval says little: the range of all calls may say more
+PARTED = 1.25  # times: mean and median so far apart are two different answers
+LONGEST_ADVICE = 60  # seconds: nobody waits longer for one comparison
 
 
 class Result:
-    """A result with a text form, an HTML form and pictures."""
+    """A result with a text form, an HTML form and figures."""
+
+    plots: ClassVar[Mapping[str, Callable[..., Figure]]] = {}
+
+    @property
+    def table(self) -> Table:
+        """The result as a table."""
+        raise NotImplementedError
 
     def __repr__(self) -> str:
         return str(self.table)
@@ -20,9 +48,32 @@ class Result:
     def _repr_html_(self) -> str:
         return self.table._repr_html_()
 
-    def plot(self, kind: str | None = None, **options: Any):
-        """Return a picture of this result; see `labkit.plots` for the kinds and their options."""
-        return plots.draw(self, kind, **options)
+    def plot(self, kind: str | None = None, **options: Any) -> Figure:
+        """Return a figure of this result.
+
+        Parameters
+        ----------
+        kind : str, optional
+            One of the names in `plots`; the first of them unless given.
+        **options
+            Passed to the function of `labkit.plots` that draws it.
+
+        Returns
+        -------
+        Figure
+            With its caption.
+
+        Raises
+        ------
+        ValueError
+            This result has no figure of that kind.
+        """
+        if kind is None:
+            kind = next(iter(self.plots))
+        if kind not in self.plots:
+            known = ", ".join(self.plots)
+            raise ValueError(f"a {type(self).__name__} has no figure {kind!r}; there are {known}")
+        return self.plots[kind](self, **options)
 
 
 @dataclass(repr=False)
@@ -36,7 +87,7 @@ class Timing(Result):
     samples : list of float
         Seconds per call, one for each sample.
     first_call : float
-        Seconds of the very first call, apart from the samples: in TensorFlow it holds the trace.
+        Seconds of the very first call, apart from the samples: in TensorFlow it includes the trace.
     number : int
         Calls per sample.
     notes : list of str
@@ -45,36 +96,36 @@ class Timing(Result):
         The measurement was stopped by hand.
     """
 
+    plots: ClassVar[Mapping[str, Callable[..., Figure]]] = {"times": plots.times}
+
     name: str
     samples: list[float]
     first_call: float = math.nan
     number: int = 1
-    confidence: float = 0.99
     notes: list[str] = field(default_factory=list)
     interrupted: bool = False
 
     @property
     def median(self) -> Interval:
-        """Seconds per call: the median of the samples with its interval."""
-        return median_interval(self.samples, self.confidence)
+        """Seconds per call: the median of the samples, and the ends of their middle half.
+
+        These ends describe the samples. They promise nothing about another run: the time of one
+        callable moves with the machine. To say which of two is faster, use `labkit.compare`.
+        """
+        return Interval(statistics.median(self.samples), *quartiles(self.samples))
 
     @property
     def table(self) -> Table:
         """The result as a table."""
-        m = self.median
-        rows = [[self.name, duration(m.value, m[1:] if math.isfinite(m.low) else None)]]
+        columns = ["", "time per call [middle half]"]
+        cells = [self.name, duration(self.median.value, self.median[1:])]
         if math.isfinite(self.first_call):
-            rows[0].append(duration(self.first_call))
-        notes = [
-            measured_count(len(self.samples), "samples"),
-            *self.notes,
-            *["interrupted"] * self.interrupted,
-        ]
-        return Table(
-            ["", "time per call", "first call"][: len(rows[0]) + (len(rows[0]) > 2)],
-            rows,
-            notes=notes,
-        )
+            columns.append("first call")
+            cells.append(duration(self.first_call))
+        notes = [measured_count(len(self.samples), "samples"), *self.notes]
+        if self.interrupted:
+            notes.append("interrupted")
+        return Table(columns, [cells], notes=notes)
 
 
 @dataclass(repr=False)
@@ -86,86 +137,118 @@ class Comparison(Result):
     samples : dict of str to list of float
         Seconds per call, by name; the same index is the same round.
     baseline : str
-        The name that the others are held against.
+        The name that the others are compared with.
+    margin : float
+        Differences below this share count as *similar*.
+    confidence : float
+        Of the intervals, all pairs of candidates together.
     first_call : dict of str to float
-        Seconds of each very first call (tracing, compiling, building): not among the samples.
-    number : int
-        Calls per sample, the same for all.
+        Seconds of each very first call (tracing, compiling, building): not among the samples. The
+        process was warm, and they were made in random order.
+    number : dict of str to int
+        Calls per sample, by name.
+    seconds : float
+        How long the rounds took.
+    notes : list of str
+        What to know before believing it.
+    retraced : set of str
+        Candidates that traced while they were measured: they get no verdict.
+    too_short : set of str
+        Candidates whose calls take hardly longer than calling a function does.
     interrupted : bool
         The measurement was stopped by hand; what there is counts, but no verdict is given.
+    checked : bool
+        Whether the results were compared, and agree.
+    not_compared : str
+        What in the results could not be compared, in words.
+    processor : ProcessorUse or None
+        How busy the machine was, and how much each candidate waited.
     """
+
+    plots: ClassVar[Mapping[str, Callable[..., Figure]]] = {
+        "ratio": plots.ratio,
+        "times": plots.times,
+        "rounds": plots.rounds,
+        "break-even": plots.break_even,
+    }
 
     samples: dict[str, list[float]]
     baseline: str
     margin: float = 0.05
     confidence: float = 0.99
     first_call: dict[str, float] = field(default_factory=dict)
-    number: int = 1
-    seconds: float = 0.0
+    number: dict[str, int] = field(default_factory=dict)
+    seconds: float = math.nan
     notes: list[str] = field(default_factory=list)
     retraced: set[str] = field(default_factory=set)
+    too_short: set[str] = field(default_factory=set)
     interrupted: bool = False
-    checked: bool = True
+    checked: bool = False
+    not_compared: str = ""
+    processor: ProcessorUse | None = None
 
-    def _names(self) -> list[str]:
+    # ---- numbers ----
+
+    @property
+    def others(self) -> list[str]:
+        """The names of all candidates but the baseline."""
         return [name for name in self.samples if name != self.baseline]
-
-    def relative(self, name: str, to: str) -> Interval:
-        """Return the time of `name` relative to that of `to`, with its interval."""
-        for n in (name, to):
-            if n not in self.samples:
-                raise KeyError(f"{n!r} was not measured; there are {', '.join(self.samples)}")
-        return paired_ratio(
-            self.samples[name], self.samples[to], bonferroni(self.confidence, len(self.samples))
-        )
 
     @property
     def ratio(self) -> dict[str, Interval]:
-        """Time relative to the baseline, by name: 0.2 is a fifth of the time."""
-        return {name: self.relative(name, self.baseline) for name in self._names()}
-
-    @property
-    def verdict(self) -> dict[str, str]:
-        """``faster``, ``slower``, ``similar`` or ``unclear`` than the baseline, by name."""
-        held = self._without_verdict()
-        return {
-            n: "unclear" if n in held else verdict(r, self.margin) for n, r in self.ratio.items()
-        }
-
-    def _without_verdict(self) -> set[str]:
-        return (
-            set(self.samples)
-            if self.interrupted or self.baseline in self.retraced
-            else self.retraced
-        )
+        """Time relative to the baseline, by name: below 1 is faster."""
+        return {name: self.relative(name, self.baseline) for name in self.others}
 
     @property
     def median(self) -> dict[str, Interval]:
-        """Seconds per call while the candidates took turns, by name."""
+        """Seconds per call by name: median, and the ends of the middle half of the samples.
+
+        Two medians are no comparison: their ratio is not the median ratio of the rounds.
+        """
         return {
-            name: median_interval(times, self.confidence) for name, times in self.samples.items()
+            name: Interval(statistics.median(times), *quartiles(times))
+            for name, times in self.samples.items()
         }
 
-    def to_records(self) -> list[dict[str, Any]]:
-        """One dict per candidate, times in seconds: ``pandas.DataFrame(comparison.to_records())`` works."""
-        ratio, word = self.ratio, self.verdict
-        return [
-            {
-                "name": n,
-                "median": m.value,
-                "low": m.low,
-                "high": m.high,
-                "ratio": ratio[n].value if n in ratio else 1.0,
-                "ratio_low": ratio[n].low if n in ratio else 1.0,
-                "ratio_high": ratio[n].high if n in ratio else 1.0,
-                "verdict": word.get(n, "baseline"),
-                "first_call": self.first_call.get(n, math.nan),
-            }
-            for n, m in self.median.items()
-        ]
+    def relative(self, name: str, than: str) -> Interval:
+        """Return the time of `name` relative to that of `than`, with its interval.
+
+        All pairs of candidates together have the confidence asked for.
+        """
+        confidence = pair_confidence(self.confidence, len(self.samples))
+        times, baseline = self.samples[name], self.samples[than]
+        if len(times) < FEW_ROUNDS:
+            all_calls = self._range_of_all_calls(name, than)
+            if all_calls.low > FAR or all_calls.high < 1 / FAR:
+                return all_calls
+        return paired_ratio(times, baseline, confidence)
+
+    def _range_of_all_calls(self, name: str, than: str) -> Interval:
+        """Return the ratio of the medians, between the extremes of all calls seen."""
+        seen = [*self.samples[name], self.first_call.get(name, math.nan)]
+        seen_baseline = [*self.samples[than], self.first_call.get(than, math.nan)]
+        value = self.median[name].value / self.median[than].value
+        return Interval(value, min(seen) / max(seen_baseline), max(seen) / min(seen_baseline))
+
+    def mean_ratio(self, name: str) -> Interval:
+        """Return the mean time relative to the baseline's mean, with its interval.
+
+        Rare long calls count in a mean and not in a median.
+        """
+        times, baseline = self.samples[name], self.samples[self.baseline]
+        value = math.fsum(times) / math.fsum(baseline)
+        blocks = 8
+        if len(times) < 2 * blocks:
+            return Interval(value, 0.0, math.inf)
+        ends = [i * len(times) // blocks for i in range(blocks + 1)]
+        logs = []
+        for begin, end in itertools.pairwise(ends):
+            logs.append(math.log(math.fsum(times[begin:end]) / math.fsum(baseline[begin:end])))
+        interval = block_interval(logs, self.confidence)
+        return Interval(value, math.exp(interval.low), math.exp(interval.high))
 
     def is_faster(self, name: str, than: str | None = None, by: float = 1.0) -> Finding:
-        """Say whether `name` is at least `by` times as fast as `than`.
+        """Return whether `name` is at least `by` times as fast as `than`.
 
         Parameters
         ----------
@@ -179,13 +262,190 @@ class Comparison(Result):
         Finding
             True, False, or undecided when the interval holds `by`.
         """
-        than = than or self.baseline
-        r = self.relative(name, than)
-        speed = Interval(*(1 / x if x else math.inf for x in (r.value, r.high, r.low)))
-        known = not self.interrupted and not {name, than} & self.retraced
-        holds = True if speed.low > by else False if speed.high < by else None
-        words = f"{name} takes {measured(r.value, '×', r[1:])} the time of {than}"
-        return Finding(holds if known else None, words)
+        if than is None:
+            than = self.baseline
+        ratio = self.relative(name, than)
+        words = f"{name} takes {measured(ratio.value, '×', ratio[1:])} the time of {than}"
+        if self.interrupted or {name, than} & self.retraced:
+            return Finding(None, words)
+        limit = 1 / by
+        if ratio.high < limit:
+            return Finding(True, words)
+        if ratio.low > limit:
+            return Finding(False, words)
+        return Finding(None, words)
+
+    def pays_after(self, name: str) -> int | None:
+        """Return the break-even number of calls of `name`, or None where it never pays."""
+        each = self.median[self.baseline].value
+        plain = self.first_call[self.baseline], each
+        # By the ratio within rounds: two medians, each taken alone, may change places.
+        prepared = self.first_call[name], each * self.ratio[name].value
+        return pays_after(plain, prepared)
+
+    def per_unit(self, units: Mapping[str, float]) -> "Comparison":
+        """Return this comparison with each candidate's times divided by a number of its own.
+
+        With the rows of a call as the unit, times and ratios are per row.
+        """
+        samples = {}
+        for name, times in self.samples.items():
+            samples[name] = [seconds / units[name] for seconds in times]
+        first_call = {name: seconds / units[name] for name, seconds in self.first_call.items()}
+        return replace(self, samples=samples, first_call=first_call)
+
+    # ---- verdicts ----
+
+    @property
+    def verdict(self) -> dict[str, str]:
+        """By name: ``faster``, ``slower``, ``similar`` or ``unclear``."""
+        return {name: self._verdict(name, ratio) for name, ratio in self.ratio.items()}
+
+    def _verdict(self, name: str, ratio: Interval) -> str:
+        """Return the verdict on one candidate, or ``unclear`` where none may be given."""
+        pair = {name, self.baseline}
+        if self.interrupted or pair & self.retraced:
+            return "unclear"
+        word = verdict(ratio, self.margin)
+        if word == "similar" and pair & self.too_short:
+            return "unclear"  # the cost of calling, the same for both, hides the difference
+        return word
+
+    def can_stop(self) -> bool:
+        """Return whether the run may end early: every candidate lies far from the baseline.
+
+        Nearer candidates get the whole budget. To stop as soon as a verdict appears would prefer
+        the runs in which it is wrong.
+        """
+        strict = replace(self, confidence=1 - (1 - self.confidence) / STRICT)
+        for name, ratio in strict.ratio.items():
+            is_far = ratio.low > FAR or ratio.high < 1 / FAR
+            if not is_far:
+                return False
+            if ratio.low <= 0 or ratio.high / ratio.low > NARROW:
+                return False
+            # A slow change of the ratio needs a long run to show itself.
+            if ratios_depend(self.samples[name], self.samples[self.baseline]):
+                return False
+        return True
+
+    # ---- words ----
+
+    @property
+    def table(self) -> Table:
+        """The result as a table."""
+        unit = time_unit(median.value for median in self.median.values())
+        ratios, verdicts = self.ratio, self.verdict
+        rows = []
+        for name, median in self.median.items():
+            relative, word = "1", "baseline"
+            if name in ratios:
+                relative = measured(ratios[name].value, "×", ratios[name][1:])
+                word = verdicts[name]
+            rows.append([name, duration(median.value, unit=unit), relative, word])
+        columns = ["", "time per call", f"relative to {self.baseline}", "verdict"]
+        sentences = [self._sentence(name) for name in self.others]
+        return Table(columns, rows, "; ".join(sentences), self._lines_below())
+
+    def _sentence(self, name: str) -> str:
+        """Return the verdict on one candidate as a sentence."""
+        word = self.verdict[name]
+        if word == "similar":
+            return f"{name} and {self.baseline} are similar (within {self.margin:.0%})"
+        if word == "unclear":
+            return f"{name} against {self.baseline}: unclear"
+        time = measured(self.ratio[name].value, "×")
+        return f"{name} is {word} than {self.baseline}: {time} the time"
+
+    def _lines_below(self) -> list[str]:
+        """Return the lines below the table."""
+        taken = measured_count(len(self.samples[self.baseline]), "rounds")
+        if math.isfinite(self.seconds):
+            taken += f" in {duration(self.seconds)}"
+        lines = [f"{taken}; {self._agreement()}"]
+        if self.processor is not None:
+            others = "an unknown share"
+            if math.isfinite(self.processor.others):
+                others = measured(100 * self.processor.others, "%")
+            lines.append(
+                f"{self.confidence:.0%} intervals, for this run; "
+                f"other programs took {others} of the processor"
+            )
+        lines += self.notes
+        lines += self._notes_on_means()
+        for name in self.too_short:
+            lines.append(f"{name} takes hardly longer than calling a function: put a loop inside")
+        if self.interrupted:
+            lines.append("interrupted: no verdict is given")
+        else:
+            lines += self._why_unclear()
+        return lines
+
+    def _agreement(self) -> str:
+        """Return what is known about the results."""
+        if self.not_compared:
+            return f"results not compared: {self.not_compared}"
+        return "the results agree" if self.checked else "results not compared"
+
+    def _notes_on_means(self) -> list[str]:
+        """Return a line for each candidate whose mean and median tell two different stories."""
+        lines = []
+        for name in self.others:
+            ratio, mean = self.ratio[name].value, self.mean_ratio(name)
+            if mean.low > PARTED * ratio or mean.high < ratio / PARTED:
+                by_mean = measured(mean.value, "×", mean[1:])
+                lines.append(
+                    f"{name}: {by_mean} the time of {self.baseline} by the mean: "
+                    "some calls take much longer than the median"
+                )
+        return lines
+
+    def _why_unclear(self) -> list[str]:
+        """Return a line on the widest interval that leaves a verdict open, and what to do."""
+        open_ratios = [
+            ratio
+            for name, ratio in self.ratio.items()
+            if self.verdict[name] == "unclear" and not {name, self.baseline} & self.retraced
+        ]
+        if not open_ratios:
+            return []
+        widest = max(open_ratios, key=lambda ratio: ratio.high - ratio.low)
+        between = f"between {measured(widest.low)} and {measured(widest.high)}"
+        return [f"unclear: the true ratio lies {between}; {self._advice()}"]
+
+    def _advice(self) -> str:
+        """Return what to do about an interval that is too wide."""
+        if self.processor is not None and self.processor.busy and self.processor.unlike:
+            waiting = ", ".join(
+                f"{name} {measured(100 * share, '%')}"
+                for name, share in self.processor.waiting.items()
+            )
+            return f"the machine is busy, and the candidates wait for it unequally ({waiting})"
+        longer = max(2, math.ceil(4 * self.seconds)) if math.isfinite(self.seconds) else 2
+        if longer > LONGEST_ADVICE:
+            return "measure a smaller case, or ask for less (margin=0.2)"
+        return f"measure longer (budget={longer}) or ask for less (margin=0.2)"
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return one dict per candidate, times in seconds, ready for ``pandas.DataFrame``."""
+        ratios, verdicts = self.ratio, self.verdict
+        records = []
+        for name, median in self.median.items():
+            ratio = ratios.get(name, Interval(1.0, 1.0, 1.0))
+            records.append(
+                {
+                    "name": name,
+                    "median": median.value,
+                    "lower_quartile": median.low,
+                    "upper_quartile": median.high,
+                    "ratio": ratio.value,
+                    "ratio_low": ratio.low,
+                    "ratio_high": ratio.high,
+                    "verdict": verdicts.get(name, "baseline"),
+                    "first_call": self.first_call.get(name, math.nan),
+                }
+            )
+        return records
 
     def speed_table(self, work: float, peak: str) -> Table:
         """Return how fast each candidate computes, and which share of the peak that is.
@@ -202,70 +462,12 @@ class Comparison(Result):
         Table
             GFLOP/s, and the share with its interval from the paired rounds.
         """
-        cells = []
-        for name, time in self.median.items():
+        rows = []
+        for name, median in self.median.items():
             share = self.relative(peak, name)
             percent = measured(100 * share.value, "%", (100 * share.low, 100 * share.high))
-            cells.append([name, measured(work / time.value / 1e9, "GFLOP/s"), percent])
-        return Table(["", "speed", "share of the peak"], cells)
-
-    def pays_after(self, name: str) -> int | None:
-        """Return the break-even number of calls of `name` against the baseline; None where it never pays."""
-        each = self.median[self.baseline].value
-        plain = self.first_call[self.baseline], each
-        # By the ratio within rounds: on a busy machine two medians, each taken alone, may change places.
-        prepared = self.first_call[name], each * self.ratio[name].value
-        return pays_after(plain, prepared)
-
-    @property
-    def sentences(self) -> list[str]:
-        """The verdicts in words, one sentence per candidate."""
-        ratio, word = self.ratio, self.verdict
-        about = {
-            "faster": "is faster than",
-            "slower": "is slower than",
-            "similar": "and",
-            "unclear": "against",
-        }
-        ends = {"similar": f" are similar (within {self.margin:.0%})", "unclear": ": unclear"}
-        return [
-            f"{n} {about[w]} {self.baseline}{ends.get(w, f': {measured(ratio[n].value, chr(215))} the time')}"
-            for n, w in word.items()
-        ]
-
-    @property
-    def table(self) -> Table:
-        """The result as a table."""
-        unit, ratio, word = (
-            time_unit(m.value for m in self.median.values()),
-            self.ratio,
-            self.verdict,
-        )
-        rows = []
-        for n, m in self.median.items():
-            relative = measured(ratio[n].value, "×", ratio[n][1:]) if n in ratio else "1"
-            rows.append([n, duration(m.value, unit=unit), relative, word.get(n, "baseline")])
-        count = f"{measured_count(len(self.samples[self.baseline]), 'rounds')} in {duration(self.seconds)}"
-        notes = [count + ("; the results agree" if self.checked else ""), *self.notes]
-        if self.interrupted:
-            notes.append("interrupted: no verdict is given")
-        elif open_ := [
-            ratio[n] for n, w in word.items() if w == "unclear" and n not in self._without_verdict()
-        ]:
-            notes.append(self._why_unclear(max(open_, key=lambda r: r.high - r.low)))
-        columns = ["", "time per call", f"relative to {self.baseline}", "verdict"]
-        return Table(columns, rows, "; ".join(self.sentences), notes)
-
-    def _why_unclear(self, wide: Interval) -> str:
-        busy = (
-            f" (load {measured(os.getloadavg()[0])} on {os.cpu_count()} cores)"
-            if hasattr(os, "getloadavg")
-            else ""
-        )
-        return (
-            f"unclear: the true ratio lies between {measured(wide.low)} and {measured(wide.high)}{busy}; "
-            f"measure longer (budget={max(2, math.ceil(self.seconds * 4))}) or ask for less (margin=0.2)"
-        )
+            rows.append([name, measured(work / median.value / 1e9, "GFLOP/s"), percent])
+        return Table(["", "speed", "share of the peak"], rows)
 
 
 @dataclass(repr=False)
@@ -275,27 +477,40 @@ class Sweep(Result):
     Attributes
     ----------
     comparisons : dict of size to Comparison
-        In the order of the sizes given.
+        In the order of the sizes given; of a sweep that was stopped by hand, those that were done.
+    label : str
+        What a size is.
+    interrupted : bool
+        The sweep was stopped by hand.
     """
+
+    plots: ClassVar[Mapping[str, Callable[..., Figure]]] = {"scaling": plots.scaling}
 
     comparisons: dict[Any, Comparison]
     label: str = "size"
+    interrupted: bool = False
 
     def to_records(self) -> list[dict[str, Any]]:
-        """One dict per size and candidate, times in seconds."""
-        return [
-            {self.label: size, **row}
-            for size, c in self.comparisons.items()
-            for row in c.to_records()
-        ]
+        """Return one dict per size and candidate, times in seconds."""
+        records = []
+        for size, comparison in self.comparisons.items():
+            records += [{self.label: size, **record} for record in comparison.to_records()]
+        return records
 
     @property
     def table(self) -> Table:
         """Median time per call, a row per size and a column per candidate."""
         names = list(next(iter(self.comparisons.values())).samples)
-        unit = time_unit(m.value for c in self.comparisons.values() for m in c.median.values())
-        rows = [
-            [str(size), *(duration(c.median[n].value, unit=unit) for n in names)]
-            for size, c in self.comparisons.items()
-        ]
-        return Table([self.label, *names], rows, "time per call")
+        unit = time_unit(self._medians())
+        rows = []
+        for size, comparison in self.comparisons.items():
+            times = [duration(comparison.median[name].value, unit=unit) for name in names]
+            rows.append([str(size), *times])
+        notes = ["interrupted: only these sizes were measured"] if self.interrupted else []
+        return Table([self.label, *names], rows, "time per call", notes)
+
+    def _medians(self) -> Iterable[float]:
+        """Yield the median seconds of each candidate at each size."""
+        for comparison in self.comparisons.values():
+            for median in comparison.median.values():
+                yield median.value

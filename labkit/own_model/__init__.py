@@ -1,20 +1,23 @@
-"""Diagnose the learner's own model: inspect, measure the ladder, recommend, write a report.
+"""Diagnose the learner's own model: measure all candidates, recommend one, write a report.
 
-``diagnose(path)`` does it all, ``inspect(path)`` only looks, ``form()`` asks for everything in a notebook.
+`diagnose` does it all, `inspect` only looks at the model, `form` asks for everything in a notebook.
+
+`CANDIDATES` are the names of all candidates, slowest first. `IN_TENSORFLOW` are those that need no
+package besides TensorFlow.
 """
 
-from .candidates import IN_TENSORFLOW
-from .candidates import LADDER as CANDIDATES
+from .candidates import CANDIDATES, IN_TENSORFLOW
 from .diagnosis import Diagnosis, diagnose
+from .example_model import default_model
+from .facts import inspect
 from .interactive import form
-from .inspect_model import default_model, inspect
 from .ladder import compare_candidates
-from .litert import interpreter as litert_interpreter
+from .litert import litert_interpreter
 from .paths import BadModel
 
 __all__ = [
-    "IN_TENSORFLOW",
     "CANDIDATES",
+    "IN_TENSORFLOW",
     "BadModel",
     "Diagnosis",
     "compare_candidates",

@@ -1,19 +1,25 @@
-"""The ways to call a model, slowest to fastest: how each is prepared, and why one cannot be."""
+"""The candidates, slowest to fastest: how each calls a model, and why it cannot."""
 
-import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .litert import interpreter_class
-from .loading import Subject
+from .litert import interpreter_and_places, interpreter_class
+from .loading import LoadedModel
 
-# In the order of the ladder.
-PREDICT, CALL, ON_BATCH, FUNCTION = "predict", "model(x)", "predict_on_batch", "tf.function"
-CONCRETE, XLA, LITERT, ORT = "concrete function", "XLA", "LiteRT", "ONNX Runtime"
-LADDER = (PREDICT, CALL, ON_BATCH, FUNCTION, CONCRETE, XLA, LITERT, ORT)
-IN_TENSORFLOW = LADDER[:-1]  # all that TensorFlow's own package brings
+PREDICT = "predict"
+CALL = "model(x)"
+ON_BATCH = "predict_on_batch"
+FUNCTION = "tf.function"
+CONCRETE = "concrete function"
+XLA = "XLA"
+LITERT = "LiteRT"
+ORT = "ONNX Runtime"
+# In the order of the tables and pictures. These two are documented in __init__.py.
+CANDIDATES = (PREDICT, CALL, ON_BATCH, FUNCTION, CONCRETE, XLA, LITERT, ORT)
+IN_TENSORFLOW = (PREDICT, CALL, ON_BATCH, FUNCTION, CONCRETE, XLA, LITERT)
+
 WHAT = {
     PREDICT: "model.predict(x, verbose=0)",
     CALL: "model(x, training=False)",
@@ -24,213 +30,222 @@ WHAT = {
     LITERT: "the model converted for this shape and run by the interpreter of LiteRT",
     ORT: "the model converted to ONNX, run by ONNX Runtime",
 }
+_ORT_PACKAGES = ("onnxruntime", "tf2onnx")
+_ONNX_OPSET = 17
+
+Run = Callable[[], list[Any]]
 
 
-class Impossible(Exception):
-    """A rung that this model or this machine does not have; its text says why."""
+class CannotUse(Exception):
+    """A candidate cannot be used; its text says why."""
 
 
-class Refused(Impossible):
-    """A rung that this model cannot take; its text says why."""
+class NotInstalled(CannotUse):
+    """A candidate needs packages that this Python does not have."""
+
+
+class NotSupported(CannotUse):
+    """A candidate does not support this model."""
 
 
 @dataclass
-class Job:
-    """A model with an input of one batch size: what every rung gets.
+class Case:
+    """A model with an input of one batch size: what every candidate gets.
 
     Attributes
     ----------
-    subject : Subject
+    loaded : LoadedModel
         The model.
     x : nested structure of array
         The input.
     spec : nested structure of tf.TensorSpec
-        What it takes, the batch included.
+        What it takes, the batch size included.
     """
 
-    subject: Subject
+    loaded: LoadedModel
     x: Any
     spec: Any
 
 
-def prepare(name: str, job: Job) -> Callable[[], list[Any]]:
-    """Return a callable that answers the input by one rung: NumPy in, a list of NumPy arrays out.
+def prepare(name: str, case: Case) -> Run:
+    """Return a function that calls the model through one candidate and returns NumPy arrays.
 
-    Parameters
-    ----------
-    name : str
-        One of `LADDER`.
-    job : Job
-        Model and input.
-
-    Returns
-    -------
-    callable
-        Its first call may still trace or compile.
-
-    Raises
-    ------
-    Impossible
-        The rung does not exist here, with the reason.
+    Its first call may still trace or compile. Raises CannotUse if the candidate cannot be used.
     """
-    if name in (PREDICT, ON_BATCH) and not job.subject.keras:
-        raise Impossible("a SavedModel holds graphs, and no Keras model that could predict")
-    return _PREPARE[name](job)
+    return _PREPARE[name](case)
 
 
 def numpy_of(result: Any) -> list[Any]:
-    """Return the outputs as a flat list of NumPy arrays, in TensorFlow's order of a structure.
+    """Return the outputs as a flat list of NumPy arrays, in the order of tf.nest.
 
-    Parameters
-    ----------
-    result : nested structure of tensor
-        Of any rung.
-
-    Returns
-    -------
-    list of numpy.ndarray
-        A service needs the numbers, and on a GPU only then the work is done.
+    A service needs the numbers, and on a GPU the work is done only when they are there.
     """
     import tensorflow as tf
 
-    return [t.numpy() if hasattr(t, "numpy") else t for t in tf.nest.flatten(result)]
+    return [leaf.numpy() if hasattr(leaf, "numpy") else leaf for leaf in tf.nest.flatten(result)]
 
 
-def _predict(job: Job) -> Callable:
+# ---- Keras ----
+
+
+def _predict(case: Case) -> Run:
     import tensorflow as tf
 
-    model, x, rows = job.subject.model, job.x, len(tf.nest.flatten(job.x)[0])
-    return lambda: numpy_of(model.predict(x, batch_size=rows, verbose=0))
+    _require_keras(case)
+    model, x = case.loaded.model, case.x
+    batch_size = len(tf.nest.flatten(x)[0])
+    return lambda: numpy_of(model.predict(x, batch_size=batch_size, verbose=0))
 
 
-def _on_batch(job: Job) -> Callable:
-    model, x = job.subject.model, job.x
+def _on_batch(case: Case) -> Run:
+    _require_keras(case)
+    model, x = case.loaded.model, case.x
     return lambda: numpy_of(model.predict_on_batch(x))
 
 
-def _call(job: Job) -> Callable:
-    call, x = job.subject.call, job.x
+def _require_keras(case: Case) -> None:
+    if not case.loaded.keras:
+        raise NotSupported("a SavedModel contains graphs, and no Keras model with this method")
+
+
+def _call(case: Case) -> Run:
+    call, x = case.loaded.call, case.x
     return lambda: numpy_of(call(x))
 
 
-def _function(job: Job) -> Callable:
+# ---- graphs ----
+
+
+def _function(case: Case) -> Run:
     import tensorflow as tf
 
-    function, x = tf.function(job.subject.call), job.x
+    function = tf.function(case.loaded.call)
+    x = case.x
     return lambda: numpy_of(function(x))
 
 
-def _concrete(job: Job, **options: Any) -> Callable:
+def _concrete(case: Case) -> Run:
+    return _concrete_function(case, jit_compile=None)
+
+
+def _xla(case: Case) -> Run:
     import tensorflow as tf
 
-    function, x = tf.function(job.subject.call, **options).get_concrete_function(job.spec), job.x
-    return lambda: numpy_of(function(x))
+    if any(leaf.dtype == tf.string for leaf in tf.nest.flatten(case.spec)):
+        # TensorFlow 2.21 raises an error the first times. Then it ends the whole process
+        # (tensor.cc: Check failed).
+        raise NotSupported("XLA compiles numbers only, and an input of this model is text")
+    return _concrete_function(case, jit_compile=True)
 
 
-def _xla(job: Job) -> Callable:
+def _concrete_function(case: Case, jit_compile: bool | None) -> Run:
     import tensorflow as tf
 
-    if any(s.dtype == tf.string for s in tf.nest.flatten(job.spec)):
-        # TensorFlow 2.21 raises an error the first times, and then ends the whole process (tensor.cc: Check failed).
-        raise Refused("XLA compiles numbers only, and an input of this model is text")
-    return _concrete(job, jit_compile=True)
+    function = tf.function(case.loaded.call, jit_compile=jit_compile)
+    concrete = function.get_concrete_function(case.spec)
+    x = case.x
+    return lambda: numpy_of(concrete(x))
 
 
-def _flat_graph(job: Job) -> tuple[Any, list[Any]]:
-    """Return a tf.function from named inputs to named outputs, and what it takes: converters keep the names."""
-    import tensorflow as tf
-
-    leaves = tf.nest.flatten(job.spec)
-    named = [tf.TensorSpec(s.shape, s.dtype, name=f"input_{i:03}") for i, s in enumerate(leaves)]
-
-    def flat(*inputs: Any) -> dict[str, Any]:
-        outputs = job.subject.call(tf.nest.pack_sequence_as(job.spec, inputs))
-        # A model may hand an input through, and a converter would then give that output the name of the input.
-        return {f"output_{i:03}": tf.identity(t) for i, t in enumerate(tf.nest.flatten(outputs))}
-
-    return tf.function(flat), named
+# ---- converted models ----
 
 
-def _litert(job: Job) -> Callable:
+def _litert(case: Case) -> Run:
     import tensorflow as tf
 
     try:
-        kind, _ = interpreter_class()
+        interpreter_class()  # before the conversion, which takes long
     except ImportError as error:
-        raise Impossible(str(error)) from None
-    function, named = _flat_graph(job)
-    tracked = job.subject.model
-    if job.subject.keras:  # the converter does not find the variables of a Keras 3 model by itself
-        tracked = tf.Module()
-        tracked.weights = [v.value for v in job.subject.variables]
-        tracked.model = job.subject.model  # and the tables of its lookups
+        raise NotInstalled(str(error)) from None
+    function, specs = _flat_function(case)
+    concrete = function.get_concrete_function(*specs)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [function.get_concrete_function(*named)], tracked
+        [concrete], _with_variables(case.loaded)
     )
-    flat_buffer = converter.convert()
-    ins, outs = _places(kind(model_content=flat_buffer))
-    interpreter = kind(model_content=flat_buffer)
-    interpreter.allocate_tensors()
-    arrays = [a.numpy() if tf.is_tensor(a) else a for a in tf.nest.flatten(job.x)]
-    # An input that the model does not use is left out of the converted one.
-    feed = [
-        (ins[spec.name], array)
-        for spec, array in zip(named, arrays, strict=True)
-        if spec.name in ins
-    ]
+    interpreter, places, outputs = interpreter_and_places(converter.convert())
+    # An input that the model does not use is not in the converted one.
+    feed = []
+    for name, array in _arrays_by_name(case, specs).items():
+        if name in places:
+            feed.append((places[name], array))
 
     def run() -> list[Any]:
-        for index, array in feed:
-            interpreter.set_tensor(index, array)
+        for place, array in feed:
+            interpreter.set_tensor(place, array)
         interpreter.invoke()
-        return [interpreter.get_tensor(index) for index in outs]
+        return [interpreter.get_tensor(place) for place in outputs]
 
     return run
 
 
-def _places(interpreter: Any) -> tuple[dict[str, int], list[int]]:
-    """Return where inputs (by name) and outputs (in order) lie: the converter sorts them in a way of its own."""
-    runner = (
-        interpreter.get_signature_runner()
-    )  # it forbids `invoke`, hence an interpreter for this question alone
-    ins = {name: d["index"] for name, d in runner.get_input_details().items()}
-    return ins, [d["index"] for _, d in sorted(runner.get_output_details().items())]
-
-
 def missing_for_ort() -> list[str]:
-    """Return which packages ONNX Runtime would need and this Python has not.
-
-    Returns
-    -------
-    list of str
-        Empty when the rung can be tried.
-    """
-    return [name for name in ("onnxruntime", "tf2onnx") if importlib.util.find_spec(name) is None]
+    """Return the packages that ONNX Runtime needs and that are not installed."""
+    return [name for name in _ORT_PACKAGES if importlib.util.find_spec(name) is None]
 
 
-def _ort(job: Job) -> Callable:
-    import tensorflow as tf
-
-    if missing := missing_for_ort():
-        raise Impossible(
-            f"not installed: {' and '.join(missing)}; pip install {' '.join(missing)} adds this rung"
-        )
+def _ort(case: Case) -> Run:
+    missing = missing_for_ort()
+    if missing:
+        raise NotInstalled(f"pip install {' '.join(missing)} adds this candidate")
     import onnxruntime
     import tf2onnx
 
-    function, named = _flat_graph(job)
-    onnx, _ = tf2onnx.convert.from_function(function, input_signature=named, opset=17)
+    function, specs = _flat_function(case)
+    converted, _ = tf2onnx.convert.from_function(function, input_signature=specs, opset=_ONNX_OPSET)
     session = onnxruntime.InferenceSession(
-        onnx.SerializeToString(), providers=["CPUExecutionProvider"]
+        converted.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    arrays = [a.numpy() if tf.is_tensor(a) else a for a in tf.nest.flatten(job.x)]
-    known = {i.name.split(":")[0]: i.name for i in session.get_inputs()}
-    feed = {known[s.name]: array for s, array in zip(named, arrays, strict=True) if s.name in known}
-    order = sorted(o.name for o in session.get_outputs())
-    return lambda: session.run(order, feed)
+    arrays = _arrays_by_name(case, specs)
+    feed = {}
+    for node in session.get_inputs():
+        name, _, _ = node.name.partition(":")
+        feed[node.name] = arrays[name]
+    outputs = sorted(node.name for node in session.get_outputs())
+    return lambda: session.run(outputs, feed)
 
 
-_PREPARE = {
+def _flat_function(case: Case) -> tuple[Any, list[Any]]:
+    """Return a tf.function from named inputs to named outputs, and the specs of the inputs.
+
+    Converters change the order of inputs and outputs, but keep these names.
+    """
+    import tensorflow as tf
+
+    specs = []
+    for i, leaf in enumerate(tf.nest.flatten(case.spec)):
+        specs.append(tf.TensorSpec(leaf.shape, leaf.dtype, name=f"input_{i:03}"))
+
+    def flat(*inputs: Any) -> dict[str, Any]:
+        result = case.loaded.call(tf.nest.pack_sequence_as(case.spec, inputs))
+        outputs = {}
+        for i, tensor in enumerate(tf.nest.flatten(result)):
+            # A model may return an input as it is, and a converter would then name the output
+            # after the input. `identity` makes it a tensor of its own.
+            outputs[f"output_{i:03}"] = tf.identity(tensor)
+        return outputs
+
+    return tf.function(flat), specs
+
+
+def _with_variables(loaded: LoadedModel) -> Any:
+    """Return an object in which LiteRT's converter finds the variables of a model."""
+    import tensorflow as tf
+
+    if not loaded.keras:
+        return loaded.model
+    module = tf.Module()  # the converter does not look into a Keras 3 model
+    module.weights = [variable.value for variable in loaded.variables]
+    module.model = loaded.model  # and the tables of its lookups
+    return module
+
+
+def _arrays_by_name(case: Case, specs: list[Any]) -> dict[str, Any]:
+    """Return the input as NumPy arrays, by the names of `_flat_function`."""
+    arrays = numpy_of(case.x)
+    return {spec.name: array for spec, array in zip(specs, arrays, strict=True)}
+
+
+_PREPARE: dict[str, Callable[[Case], Run]] = {
     PREDICT: _predict,
     CALL: _call,
     ON_BATCH: _on_batch,

@@ -1,110 +1,96 @@
-"""Diagnose a model: load, inspect, climb the ladder, measure, and keep everything that the report needs."""
+"""Diagnose a model: load it, measure all candidates, and recommend one."""
 
-import math
+import functools
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..measure.results import Comparison
-from ..measure.stats import Interval
-from ..show.format import duration, measured
+from ..show.figure import Figure
 from ..show.table import Table
-from . import inspect_model, report, samples
+from . import cases, pictures, report, samples, tables
 from .advice import Advice, advise, best_of
-from .candidates import CALL, LADDER, LITERT, ORT, PREDICT, Job
-from .loading import Subject, calm, load
-from .measuring import many, measure
+from .answers import tolerance_of
+from .candidates import CALL, CANDIDATES, LITERT, ORT, PREDICT, Case
+from .example_model import default_model
+from .facts import facts
+from .ladder import measure, measure_per_row
+from .loading import LoadedModel, load
+from .measurements import Measurements
 from .paths import BadModel
-from .prepare import MEASURED, TOLERANCE, Clock, Rung, climb
+from .prepare import CandidateResult, prepare_all
+from .silence import no_warnings
+from .time_budget import TimeBudget
+
+_LONGEST_BUDGET = 3600  # seconds
+_SHORTEST_SHARE = 0.2  # seconds for a measurement, even if the budget is used up
+# Shares of the time that is left.
+_PREDICT_SHARE = 0.2
+_LADDER_SHARE = 0.5
+_LADDER_SHARE_ALONE = 0.9  # with one batch size
+_PER_ROW_SHARE = 0.9
 
 
 @dataclass(repr=False)
-class Diagnosis:
-    """What was measured about one model.
+class Diagnosis(Measurements):
+    """What was measured about one model: it shows itself as tables and advice.
 
-    Attributes
+    Parameters
     ----------
     name, kind : str
-        File name and format.
+        File name, and format: ``.keras file``, ``.h5 file``, ``SavedModel`` or ``Keras model``.
     facts : dict of str to str
-        Inputs, outputs, size and what is special about it.
+        Inputs, size, and what is special about the model.
     batch : int
         Rows per call in the ladder.
-    ladder : list of Rung
-        Every way to call it, measured or with the reason why not.
+    ladder : list of CandidateResult
+        Each candidate with `name`, `run`, `python_calls`, and the reason if it was not measured.
     one : Comparison
-        Seconds per call.
+        Seconds per call; the baseline is ``model(x)``.
     predict : Comparison or None
-        `predict` against ``model(x)``, apart from the others: it takes so long that they would get few rounds.
+        `predict` against ``model(x)``, apart from the others: it takes so long that they would get
+        few rounds.
     many : dict of int to Comparison
-        Seconds per row at other batch sizes.
+        Seconds per row, by other batch size. Its candidates have names such as ``LiteRT, 32 rows``.
     states : int
         How many variables one call changes.
     random : bool
         Whether two calls with one input differ.
     machine : dict of str to str
-        Versions and hardware.
+        Hardware, load and versions.
     budget, seconds : float
-        Allowed and taken.
+        Seconds that were allowed and taken.
+    tolerance : float
+        The largest difference between answers that counts as rounding, as a share of the largest
+        value of an output.
+
+    See Also
+    --------
+    diagnose : Measure a model.
+
+    Examples
+    --------
+    >>> from labkit import own_model
+    >>> from labkit.course.models import mlp
+    >>> options = {"batches": [1], "budget": 2, "progress": False}
+    >>> diagnosis = own_model.diagnose(mlp(), candidates=["tf.function"], **options)
+    >>> list(diagnosis.medians)
+    ['model(x)', 'tf.function']
+    >>> diagnosis.refused["XLA"]
+    'left out: it is not among candidates='
     """
-
-    name: str
-    kind: str
-    facts: dict[str, str]
-    batch: int
-    ladder: list[Rung]
-    one: Comparison
-    predict: Comparison | None = None
-    many: dict[int, Comparison] = field(default_factory=dict)
-    states: int = 0
-    random: bool = False
-    machine: dict[str, str] = field(default_factory=dict)
-    budget: float = math.nan
-    seconds: float = math.nan
-    tolerance: float = TOLERANCE
-
-    @property
-    def rows(self) -> str:
-        """The batch size in words."""
-        return f"{self.batch} row{'s' * (self.batch != 1)}"
-
-    @property
-    def medians(self) -> dict[str, Interval]:
-        """Seconds per call of every way that was measured, in the order of the ladder."""
-        found = ({PREDICT: self.predict.median[PREDICT]} if self.predict else {}) | self.one.median
-        return {r.name: found[r.name] for r in self.ladder if r.name in found}
-
-    def relative(self, name: str) -> Interval:
-        """Return the time of a way relative to that of model(x).
-
-        Parameters
-        ----------
-        name : str
-            Of the way.
-
-        Returns
-        -------
-        Interval
-            With its ends, which are infinite where too few rounds were taken.
-        """
-        return (self.predict if name == PREDICT and self.predict else self.one).relative(name, CALL)
-
-    @property
-    def first_calls(self) -> dict[str, float]:
-        """Seconds from nothing to the first answer, by way."""
-        return {r.name: r.first_call for r in self.ladder if r.state == MEASURED}
 
     @property
     def best(self) -> str:
-        """The fastest way to call it."""
+        """The fastest candidate, or a simpler one that is nearly as fast."""
         return best_of(self)
 
     @property
     def best_in_tensorflow(self) -> str:
-        """The fastest way without a converted file."""
-        return best_of(self, (LITERT, ORT))
+        """The same without converted files."""
+        return best_of(self, without=(LITERT, ORT))
 
     @property
     def advice(self) -> list[Advice]:
@@ -112,101 +98,87 @@ class Diagnosis:
         return advise(self)
 
     @property
-    def refused(self) -> dict[str, str]:
-        """The ways that were not measured, and why."""
-        return {r.name: f"{r.state}: {r.why}" for r in self.ladder if r.state != MEASURED}
-
-    @property
     def table(self) -> Table:
-        """The ladder: time per call, first call and Python calls of each way."""
-        calls, rows = {r.name: r.python_calls for r in self.ladder}, []
-        for name, m in self.medians.items():
-            r = self.relative(name)
-            interval = r[1:] if r.low > 0 and math.isfinite(r.high) else None
-            relative = "1" if name == CALL else measured(r.value, "×", interval)
-            counted = "" if calls[name] is None else f"{calls[name]:,} Python calls"
-            rows.append(
-                [name, duration(m.value), relative, duration(self.first_calls[name]), counted]
-            )
-        notes = [*(f"{name}: {why}" for name, why in self.refused.items()), *self.one.notes]
-        columns = ["way", "time per call", f"relative to {CALL}", "first call", "per call"]
-        return Table(columns, rows, f"{self.name}, {self.rows} per call", notes)
+        """Time per call, first call and Python calls of each candidate."""
+        return tables.ladder_table(self)
 
     @property
     def many_table(self) -> Table:
-        """Time per row of each way against rows per call."""
-        sizes = sorted({n for line in self.per_row.values() for n in line})
-        rows = [
-            [name, *(duration(line[n]) if n in line else "" for n in sizes)]
-            for name, line in self.per_row.items()
-        ]
-        return Table(
-            ["way", *(f"{n} per call" for n in sizes)], rows, "Time per row, rows sent together"
-        )
+        """Time per row of each candidate at each batch size."""
+        return tables.per_row_table(self)
 
-    @property
-    def per_row(self) -> dict[str, dict[int, float]]:
-        """Seconds per row, by way and rows per call."""
-        lines: dict[str, dict[int, float]] = {}
-        for comparison in self.many.values():
-            for label, m in comparison.median.items():
-                name, _, rows = label.rpartition(", ")
-                lines.setdefault(name, {})[int(rows.split()[0])] = m.value
-        return lines
-
-    def plot(self, kind: str = "ladder") -> report.Figure:
-        """Return a picture.
+    def plot(self, kind: str = "ladder") -> Figure:
+        """Return a figure.
 
         Parameters
         ----------
         kind : str
-            ``ladder``, ``rows`` (time per row against rows per call) or ``break-even``.
+            ``ladder``: the time of the first and of each later call. ``rows``: the time per row
+            against the rows per call. ``break-even``: the total time against the number of calls,
+            of ``model(x)`` and the best candidate within TensorFlow.
 
         Returns
         -------
-        Picture
-            With its sentence.
+        Figure
+            With its caption.
+
+        Raises
+        ------
+        BadModel
+            There is nothing to plot: only one batch size was measured, or nothing is faster than
+            ``model(x)``.
+        ValueError
+            There is no such kind.
         """
+        if kind == "ladder":
+            return pictures.ladder_figure(self)
+        if kind == "rows":
+            return pictures.per_row_figure(self)
         if kind == "break-even":
-            pair = {n: self.one.samples[n] for n in (CALL, self.best_in_tensorflow)}
-            firsts = {n: self.one.first_call[n] for n in pair}
-            if len(pair) < 2:
-                raise BadModel(
-                    "no way within TensorFlow beats model(x): there is nothing to break even"
-                )
-            return Comparison(pair, CALL, first_call=firsts).plot("break-even")
-        picture = report.many_picture(self) if kind == "rows" else report.ladder_picture(self)
-        if picture is None:
-            raise BadModel("only one batch size was measured: give batches=[1, 32]")
-        return picture
+            return self._break_even()
+        raise ValueError(f"there is no figure {kind!r}; there are ladder, rows, break-even")
+
+    def _break_even(self) -> Figure:
+        """Plot the total time of model(x) and of the best candidate within TensorFlow."""
+        best = self.best_in_tensorflow
+        if best == CALL:
+            raise BadModel(
+                "no candidate within TensorFlow is faster than model(x): nothing breaks even"
+            )
+        samples = {name: self.one.samples[name] for name in (CALL, best)}
+        first_call = {name: self.one.first_call[name] for name in samples}
+        return Comparison(samples, CALL, first_call=first_call).plot("break-even")
 
     def save(self, path: Any) -> Path:
-        """Write the report, whole or not at all.
+        """Write the report.
 
         Parameters
         ----------
         path : path
-            Of the HTML file.
+            The HTML file. It is written as a whole or not at all, and replaces an older report.
 
         Returns
         -------
         Path
-            The same.
+            The same path.
+
+        Raises
+        ------
+        BadModel
+            The file cannot be written, or another file than a report is there.
         """
         return report.write(report.page(self), path)
 
     def __repr__(self) -> str:
-        words = "\n".join(f"{i}. {a}" for i, a in enumerate(self.advice, 1))
-        tables = [str(self.table), *([str(self.many_table)] if self.many else [])]
-        return "\n\n".join([*tables, words])
+        parts = [str(self.table)]
+        if self.many:
+            parts.append(str(self.many_table))
+        sentences = [f"{i}. {sentence}" for i, sentence in enumerate(self.advice, 1)]
+        parts.append("\n".join(sentences))
+        return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
-        tables = self.table._repr_html_() + (self.many_table._repr_html_() if self.many else "")
-        items = "".join(
-            f"<li>{report.html.escape(a.text)}<br><small>Measured: {report.html.escape(a.evidence)}</small></li>"
-            for a in self.advice
-        )
-        return f"{tables}<ol>{items}</ol>"
+        return report.summary(self)
 
 
 def diagnose(
@@ -215,42 +187,51 @@ def diagnose(
     sample: Any = None,
     shape: Any = None,
     dtype: Any = None,
-    batches: Iterable[int] = (1, 32),
+    batches: int | Iterable[int] = (1, 32),
     budget: float = 60.0,
     trust: bool = False,
     signature: str | None = None,
     custom_objects: Mapping[str, Any] | None = None,
     report_to: Any = None,
-    candidates: Iterable[str] = LADDER,
+    candidates: str | Iterable[str] = CANDIDATES,
     progress: bool = True,
 ) -> Diagnosis:
-    """Measure every way to call a model on this machine, check that the answers agree, and recommend one.
+    """Measure all candidates for calling a model, check that their answers agree, recommend one.
 
     Parameters
     ----------
     source : path or keras.Model, optional
-        A .keras file, an .h5 file or a SavedModel folder; a small model of the course unless given.
-    sample : array, dict, list or path of .npy/.npz, optional
-        An input with the batch as its first axis; random numbers unless given.
+        A .keras file, an .h5 file, a SavedModel folder, or a model in memory; by default a small
+        model of the course.
+    sample : array, dict, list or path, optional
+        An input with the batch as its first axis, or a .npy or .npz file with one; by default
+        random numbers.
     shape, dtype : optional
-        Of one row, where the model leaves it open: ``(224, 224, 3)``, or a dict by the names of the inputs.
-    batches : iterable of int
-        Rows per call: the first is that of the ladder, the others tell what waiting for more rows buys.
+        Of one row, where the model leaves it open: such as ``(224, 224, 3)``, or a dict by the
+        names of the inputs.
+    batches : int or iterable of int
+        Rows per call. The first is that of the ladder; at the others the time per row is measured.
     budget : float
-        Seconds for everything after loading. A conversion that would not fit is not begun.
-    trust, signature, custom_objects
-        As in `loading.load`.
+        Seconds, from 1 to 3600, for everything after loading. A conversion that does not fit is not
+        begun.
+    trust : bool
+        Load Lambda layers, which runs Python code that is stored in the file.
+    signature : str, optional
+        Of a SavedModel: which one to call; by default ``serving_default``.
+    custom_objects : dict of str to class, optional
+        Your own layers by name, where they are not registered with Keras.
     report_to : path, optional
-        Where to write the report, as one HTML file.
-    candidates : iterable of str
-        Of `own_model.CANDIDATES`: which to try. ``model(x)`` always is; `own_model.IN_TENSORFLOW` leaves ONNX Runtime out.
+        Where to write the report, as one HTML file. It replaces an older report, and no other file.
+    candidates : str or iterable of str
+        Which of `own_model.CANDIDATES` to try; ``model(x)`` is always one of them.
+        `own_model.IN_TENSORFLOW` leaves out ONNX Runtime.
     progress : bool
-        Show what goes on.
+        Show progress bars.
 
     Returns
     -------
     Diagnosis
-        Tables, pictures, recommendation.
+        Tables, figures and advice.
 
     Raises
     ------
@@ -259,81 +240,102 @@ def diagnose(
 
     Examples
     --------
+    >>> from labkit import own_model
     >>> from labkit.course.models import mlp
-    >>> d = diagnose(mlp(), batches=[1], budget=3, progress=False)
-    >>> d.best != "predict"
+    >>> diagnosis = own_model.diagnose(mlp(), batches=[1], budget=3, progress=False)
+    >>> diagnosis.best != "predict"
     True
     """
-    sizes = inspect_model.sizes_of(batches)
-    if isinstance(budget, bool) or not isinstance(budget, (int, float)) or not 1 <= budget <= 3600:
-        raise BadModel(f"the time budget is in seconds, from 1 to 3600, got {budget!r}")
-    candidates = (candidates,) if isinstance(candidates, str) else tuple(candidates)
-    if unknown := [name for name in candidates if name not in LADDER]:
-        raise BadModel(
-            f"there is no way {unknown[0]!r} to call a model; there is {', '.join(LADDER)}"
-        )
+    sizes = cases.batch_sizes(batches)
+    _check_budget(budget)
+    chosen = _known_candidates(candidates)
     if report_to is not None:
         report.check_target(report_to)
-    ran_on = report.machine()
+    machine = report.machine()  # before the measurement raises the load
     if source is None:
         with tempfile.TemporaryDirectory() as folder:
-            subject = load(inspect_model.default_model(folder))
+            loaded = load(default_model(folder))
     else:
-        subject = load(source, trust=trust, signature=signature, custom_objects=custom_objects)
-    clock = Clock(budget)
-    with calm():
-        d = _diagnosed(subject, sample, shape, dtype, sizes, clock, candidates, progress)
-    d.machine = ran_on
+        loaded = load(source, trust=trust, signature=signature, custom_objects=custom_objects)
+    time_budget = TimeBudget(budget)
+    with no_warnings():
+        given = samples.read(sample)
+        if given is not None:
+            given = samples.arranged(given, loaded.spec)
+        spec = samples.signature(loaded, shape, dtype, given)
+        sizes = cases.possible_sizes(loaded, spec, sizes)
+        case_of = functools.partial(cases.case_for, loaded, spec, given)
+        diagnosis = _measured(loaded, case_of, sizes, time_budget, chosen, progress)
+    diagnosis.machine = machine
     if report_to is not None:
-        d.save(report_to)
-    return d
+        diagnosis.save(report_to)
+    return diagnosis
 
 
-def _diagnosed(
-    subject: Subject,
-    sample: Any,
-    shape: Any,
-    dtype: Any,
+def _check_budget(budget: Any) -> None:
+    is_number = isinstance(budget, (int, float)) and not isinstance(budget, bool)
+    if not is_number or not 1 <= budget <= _LONGEST_BUDGET:
+        raise BadModel(
+            f"the time budget is in seconds, from 1 to {_LONGEST_BUDGET}, got {budget!r}"
+        )
+
+
+def _known_candidates(candidates: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the chosen candidates; raise BadModel if there is no such candidate."""
+    if isinstance(candidates, str):
+        candidates = (candidates,)
+    chosen = tuple(candidates)
+    for name in chosen:
+        if name not in CANDIDATES:
+            raise BadModel(f"there is no candidate {name!r}; there are {', '.join(CANDIDATES)}")
+    return chosen
+
+
+def _measured(
+    loaded: LoadedModel,
+    case_of: Callable[[int], Case],
     sizes: list[int],
-    clock: Clock,
-    candidates: tuple[str, ...],
+    budget: TimeBudget,
+    chosen: tuple[str, ...],
     progress: bool,
 ) -> Diagnosis:
-    given = samples.read(sample)
-    if given is not None:
-        given = samples.arranged(given, subject.spec)
-    spec = samples.signature(subject, shape, dtype, given)
-    batch, *others = inspect_model.fixed(subject, spec, sizes)
-
-    def job(rows: int) -> Job:
-        return inspect_model.job_for(subject, spec, given, rows)
-
-    ladder, state = climb(job(batch), clock, progress, candidates)
-    ready = [r for r in ladder if r.state == MEASURED]
-    direct = [r for r in ready if r.name == CALL]
-    slow = [r for r in ready if r.name == PREDICT]
-    predict = measure([*direct, *slow], CALL, max(0.2, clock.left * 0.2)) if slow else None
-    one = measure(
-        [r for r in ready if r.name != PREDICT],
-        CALL,
-        max(0.2, clock.left * (0.5 if others else 0.9)),
-    )
-    more = {}
-    for i, rows in enumerate(others):
-        found = many(job, batch, rows, ready, clock, 0.9 * clock.left / (len(others) - i), state)
-        more |= {rows: found} if found else {}
+    """Prepare and measure all chosen candidates, at the first batch size and at the others."""
+    batch, *other_sizes = sizes
+    ladder, state = prepare_all(case_of(batch), budget, progress, chosen)
+    ready = {result.name: result for result in ladder if result.run is not None}
+    predict = _predict_against_call(ready, budget)
+    quick = [result for name, result in ready.items() if name != PREDICT]
+    share = _LADDER_SHARE if other_sizes else _LADDER_SHARE_ALONE
+    one = measure(quick, CALL, max(_SHORTEST_SHARE, share * budget.left))
+    many = {}
+    for i, size in enumerate(other_sizes):
+        seconds = _PER_ROW_SHARE * budget.left / (len(other_sizes) - i)
+        found = measure_per_row(case_of(size), size, batch, ready, state, seconds)
+        if found is not None:
+            many[size] = found
     state.reset()
     return Diagnosis(
-        subject.name,
-        subject.kind,
-        inspect_model.facts(subject),
-        batch,
-        ladder,
-        one,
-        predict,
-        more,
-        len(state.changed),
-        state.random,
-        budget=clock.seconds,
-        seconds=clock.spent,
+        name=loaded.name,
+        kind=loaded.kind,
+        facts=facts(loaded),
+        batch=batch,
+        ladder=ladder,
+        one=one,
+        predict=predict,
+        many=many,
+        states=len(state.changed),
+        random=state.random,
+        budget=budget.seconds,
+        seconds=budget.spent,
+        tolerance=tolerance_of(state.answer),
     )
+
+
+def _predict_against_call(
+    ready: dict[str, CandidateResult], budget: TimeBudget
+) -> Comparison | None:
+    """Measure predict with model(x) alone; None if predict could not be prepared."""
+    if PREDICT not in ready:
+        return None
+    seconds = max(_SHORTEST_SHARE, _PREDICT_SHARE * budget.left)
+    return measure([ready[CALL], ready[PREDICT]], CALL, seconds)

@@ -1,28 +1,34 @@
-"""A form for a model of one's own, with a twin for those who have no widgets: the call that does the same."""
+"""A form for the learner's own model, and the call that does the same without widgets."""
 
+import contextlib
 import html
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..show.errors import one_line
+from ..show.widget import show_widget
 from .diagnosis import Diagnosis, diagnose
 from .paths import BadModel
 
-_TWIN = 'own_model.diagnose("my_model.keras", batches=[1, 32], budget=60, report_to="report.html")'
+_SAME_CALL = (
+    'own_model.diagnose("my_model.keras", batches=[1, 32], budget=60, report_to="report.html")'
+)
 
 
 class Form:
-    """What `form` returns: it shows itself at the end of a cell.
+    """A form that shows itself at the end of a cell.
 
     Attributes
     ----------
     diagnosis : Diagnosis or None
-        What the last press of the button measured.
+        What was measured when the button was last pressed.
     """
 
-    def __init__(self, report_to: Any, progress: bool):
+    def __init__(self, report_to: Any, progress: bool) -> None:
         self.diagnosis: Diagnosis | None = None
-        self._report_to, self._progress = Path(report_to), progress
+        self._report_to = Path(report_to)
+        self._progress = progress
 
     def run(
         self,
@@ -34,143 +40,134 @@ class Form:
         budget: float = 60.0,
         trust: bool = False,
     ) -> str:
-        """Do what the button does.
-
-        Parameters
-        ----------
-        path : str
-            Of the model; the course's own when empty.
-        sample, shape, dtype : str
-            A .npy or .npz file, or the shape and dtype of one row; may stay empty.
-        batches : str
-            Rows per call, with commas.
-        budget : float
-            Seconds.
-        trust : bool
-            Load Lambda layers too.
-
-        Returns
-        -------
-        str
-            HTML: the recommendation and where the report is, or the one sentence that says what is wrong.
-        """
+        """Do what the button does with these values of the fields; return the result as HTML."""
         try:
-            sizes = [_number(n) for n in batches.split(",") if n.strip()]
             self.diagnosis = diagnose(
                 path.strip() or None,
                 sample=sample.strip() or None,
                 shape=shape,
                 dtype=dtype.strip() or None,
-                batches=sizes,
+                batches=_numbers(batches),
                 budget=budget,
                 trust=trust,
                 report_to=self._report_to,
                 progress=self._progress,
             )
         except BadModel as error:
-            return f"<b>Not measured:</b> {html.escape(str(error))}."
+            return _not_measured(f"{error}.")
         name = html.escape(self._report_to.name)
         link = f'<a href="{name}" target="_blank">{name}</a>'
         return f"{self.diagnosis._repr_html_()}<p>The report, with pictures: {link}</p>"
 
     def widget(self) -> Any:
-        """Return the form as a widget."""
+        """Return the form as a widget: the fields, the button, the progress and the result."""
         import ipywidgets as widgets
 
-        wide = {"layout": widgets.Layout(width="40em"), "style": {"description_width": "11em"}}
-        fields = {
-            "path": widgets.Text(
-                description="model", placeholder=".keras, .h5 or SavedModel; empty: ours", **wide
-            ),
-            "sample": widgets.Text(
-                description="sample (optional)", placeholder="an .npy or .npz file", **wide
-            ),
-            "shape": widgets.Text(
-                description="or shape of a row",
-                placeholder="28,28,1 or image=28,28,1; ids=20",
-                **wide,
-            ),
-            "dtype": widgets.Text(description="and its dtype", placeholder="float32", **wide),
-            "batches": widgets.Text("1, 32", description="rows per call", **wide),
-            "budget": widgets.IntSlider(60, 10, 600, 10, description="seconds at most", **wide),
-            "trust": widgets.Checkbox(
-                False, description="run code of Lambda layers stored in the file", **wide
-            ),
-        }
+        fields = _fields()
         button = widgets.Button(description="Measure", button_style="primary")
+        progress = widgets.Output()  # what a button prints has no cell to appear under
         result = widgets.HTML()
         result.add_class("labkit-own-model")
-        shown = (
-            widgets.Output()
-        )  # what a button prints has no cell to appear under: the progress goes here
-        button.on_click(self._pressed(fields, button, result, shown))
-        return widgets.VBox([*fields.values(), button, shown, result])
+        button.on_click(self._on_click(fields, button, progress, result))
+        return widgets.VBox([*fields.values(), button, progress, result])
 
-    def _pressed(
-        self, fields: dict[str, Any], button: Any, result: Any, shown: Any
+    def _on_click(
+        self, fields: dict[str, Any], button: Any, progress: Any, result: Any
     ) -> Callable[[Any], None]:
-        def press(_: Any) -> None:
-            button.disabled, result.value = True, "<i>measuring …</i>"
-            with shown:
+        """Return what the button does."""
+
+        def on_click(_: Any) -> None:
+            button.disabled = True
+            result.value = "<i>measuring …</i>"
+            values = {name: field.value for name, field in fields.items()}
+            with progress:
                 try:
-                    result.value = self.run(**{name: field.value for name, field in fields.items()})
-                except (
-                    Exception
-                ) as error:  # nobody sees what a button raises: the form would stay at "measuring"
-                    result.value = (
-                        f"<b>Not measured:</b> {html.escape(f'{type(error).__name__}: {error}')}"
-                    )
+                    result.value = self.run(**values)
+                except Exception as error:
+                    # Nobody sees what a button raises: the form would stay at "measuring".
+                    result.value = _not_measured(one_line(error))
                 finally:
                     button.disabled = False
 
-        return press
+        return on_click
 
     def __repr__(self) -> str:
-        return f"form: model, sample or shape and dtype, rows per call, seconds; without widgets: {_TWIN}"
+        return (
+            "form: model, sample or shape and dtype, rows per call, seconds;"
+            f" without widgets: {_SAME_CALL}"
+        )
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        try:
-            box = self.widget()
-            view = {"model_id": box.model_id, "version_major": 2, "version_minor": 0}
-            display(
-                {"application/vnd.jupyter.widget-view+json": view, "text/plain": repr(self)},
-                raw=True,
-            )
-        except ImportError:  # without widgets the twin is all there is
-            pass
-        twin = f"<details><summary>The same without a form</summary><pre>{html.escape(_TWIN)}</pre></details>"
-        display({"text/html": twin, "text/plain": repr(self)}, raw=True)
-
-
-def _number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise BadModel(
-            f"rows per call are whole numbers with commas, such as 1, 32; got {text.strip()!r}"
-        ) from None
+        with contextlib.suppress(ImportError):  # without ipywidgets, the call below has to do
+            show_widget(self.widget(), repr(self))
+        call = f"<pre>{html.escape(_SAME_CALL)}</pre>"
+        without_widgets = f"<details><summary>The same without a form</summary>{call}</details>"
+        show_widget(None, repr(self), without_widgets)
 
 
 def form(report_to: Any = "report.html", progress: bool = True) -> Form:
-    """Ask for a model, an input, batch sizes and seconds; measure at the press of a button.
+    """Ask for a model, an input, batch sizes and seconds; measure when the button is pressed.
 
     Parameters
     ----------
     report_to : path
-        Where the report goes.
+        Where the report goes. It replaces an older report, and no other file.
     progress : bool
-        Show what goes on.
+        Show progress bars below the button.
 
     Returns
     -------
     Form
-        Shows itself; its `diagnosis` holds what was measured. Without widgets it shows the call that does the same.
+        At the end of a cell it shows itself, and the call that does the same without widgets. Its
+        `diagnosis` is what was last measured.
 
     Examples
     --------
-    >>> form().run(path="no_such_model.keras").startswith("<b>Not measured:</b> there is no file")
-    True
+    >>> from labkit import own_model
+    >>> own_model.form().run(path="no_such_model.keras")  # doctest: +ELLIPSIS
+    '<b>Not measured:</b> there is no file or folder no_such_model.keras; ...'
     """
     return Form(report_to, progress)
+
+
+def _fields() -> dict[str, Any]:
+    """Return the fields by the names of the parameters of `Form.run`."""
+    import ipywidgets as widgets
+
+    wide = {"layout": widgets.Layout(width="40em"), "style": {"description_width": "11em"}}
+    return {
+        "path": widgets.Text(
+            description="model", placeholder=".keras, .h5 or SavedModel; empty: ours", **wide
+        ),
+        "sample": widgets.Text(
+            description="sample (optional)", placeholder="an .npy or .npz file", **wide
+        ),
+        "shape": widgets.Text(
+            description="or shape of a row", placeholder="28,28,1 or image=28,28,1; ids=20", **wide
+        ),
+        "dtype": widgets.Text(description="and its dtype", placeholder="float32", **wide),
+        "batches": widgets.Text("1, 32", description="rows per call", **wide),
+        "budget": widgets.IntSlider(60, 10, 600, 10, description="seconds at most", **wide),
+        "trust": widgets.Checkbox(
+            False, description="run code of Lambda layers stored in the file", **wide
+        ),
+    }
+
+
+def _numbers(text: str) -> list[int]:
+    """Return the whole numbers in a text such as ``1, 32``."""
+    numbers = []
+    for part in text.split(","):
+        if not part.strip():
+            continue
+        try:
+            numbers.append(int(part))
+        except ValueError:
+            raise BadModel(
+                f"rows per call are whole numbers with commas, such as 1, 32; got {part.strip()!r}"
+            ) from None
+    return numbers
+
+
+def _not_measured(reason: str) -> str:
+    return f"<b>Not measured:</b> {html.escape(reason)}"

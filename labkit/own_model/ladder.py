@@ -1,121 +1,249 @@
-"""Ladders and roofs: many ways to make one call, held against a floor and against what the machine can do."""
+"""Measure candidates against each other: those of a diagnosis, or those that a lesson makes."""
 
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
-from ..measure import compare, rounds
+from ..measure import rounds
+from ..measure.compare import compare, timeit
 from ..measure.count import count
 from ..measure.results import Comparison
 from ..measure.system import silence_stderr
+from ..show.figure import Figure
 from ..show.format import duration, measured, time_unit
+from ..show.plots import one_ladder
 from ..show.table import Table
+from . import candidates
+from .answers import ModelState, difference
+from .candidates import CALL, FUNCTION, LITERT, ORT, XLA, Case
+from .cases import count_of_rows
+from .prepare import CandidateResult, estimated_seconds
+from .silence import silence_all
+from .time_budget import TimeBudget
+
+_PER_ROW = (CALL, FUNCTION, XLA, LITERT, ORT)  # measured at the other batch sizes, too
+# A comparison takes no longer than this, as more would only narrow intervals that are narrow
+# already, unless slow candidates need it for this many rounds.
+_ENOUGH_SECONDS = 2.0
+_ENOUGH_ROUNDS = 20
+_FIRST_CALL_SHARE = 0.5  # of the seconds left: a candidate whose first call takes longer is omitted
+
+
+# ---- a ladder of candidates that a lesson makes ----
 
 
 @dataclass(repr=False)
 class Ladder(Comparison):
-    """A comparison of many ways to make one call; the baseline is the floor.
+    """A comparison of many candidates, with the Python calls of each.
 
     Attributes
     ----------
     first_call : dict of str to float
-        Seconds from nothing but the model to the first answer: tracing, compiling or converting, and one call.
+        Seconds from nothing but the model to the first answer: tracing, compiling or converting,
+        and one call.
     python_calls : dict of str to int
-        Python calls of one call, after the first.
+        Python calls in one call, after the first.
     """
+
+    plots: ClassVar[Mapping[str, Callable[..., Figure]]] = {
+        "ladder": one_ladder,
+        **Comparison.plots,
+    }
 
     python_calls: dict[str, int] = field(default_factory=dict)
 
     @property
     def table(self) -> Table:
-        """A row per rung: time, times the floor with its interval, first answer, Python calls."""
-        unit, ratio, rows = time_unit(m.value for m in self.median.values()), self.ratio, []
-        for name, m in self.median.items():
-            times = measured(ratio[name].value, "×", ratio[name][1:]) if name in ratio else "1"
-            calls = f"{self.python_calls[name]:,} Python calls"
+        """Time, time relative to the baseline, first answer and Python calls of each candidate."""
+        unit = time_unit(median.value for median in self.median.values())
+        ratios = self.ratio
+        rows = []
+        for name, median in self.median.items():
+            relative = "1"
+            if name in ratios:
+                ratio = ratios[name]
+                relative = measured(ratio.value, "×", (ratio.low, ratio.high))
             rows.append(
-                [name, duration(m.value, unit=unit), times, duration(self.first_call[name]), calls]
+                [
+                    name,
+                    duration(median.value, unit=unit),
+                    relative,
+                    duration(self.first_call[name]),
+                    f"{self.python_calls[name]:,} Python calls",
+                ]
             )
-        columns = [
-            "",
-            "time per call",
-            f"times {self.baseline}",
-            "first answer after",
-            "in one call",
-        ]
-        return Table(columns, rows, notes=["the results agree", *self.notes])
+        columns = ["", "time per call", f"times {self.baseline}"]
+        columns += ["first answer after", "in one call"]
+        return Table(columns, rows, notes=[self._agreement(), *self.notes])
 
 
 def compare_candidates(
     makers: Mapping[str, Callable], model: Any, row: Any, *, baseline: str, budget: float = 2.0
 ) -> Ladder:
-    """Measure ways to make one call that lie thousands of times apart.
-
-    `labkit.compare` gives each candidate the same number of calls per sample. Here each gets as many as fill a sample,
-    and the times are divided by it: else the slowest rung would take all the time there is.
+    """Prepare candidates from one model and compare them, with their first answers.
 
     Parameters
     ----------
     makers : dict of str to callable
-        ``make(model, row)`` prepares a way and returns a function of one row. The first is the reference that all
-        results are compared with.
-    model, row
+        ``make(model, row)`` prepares a candidate and returns a function of one row.
+    model, row : object
         Passed to them.
     baseline : str
-        The name that the others are held against.
+        The name of the candidate that the others are compared with: their times, and first of all
+        their results.
     budget : float
-        Seconds for the rounds; making and first calls come on top.
+        Seconds for the comparison; preparing and the first calls come on top.
 
     Returns
     -------
     Ladder
-        With the first answer and the Python calls of each.
+        Seconds per call, ratios, and for each candidate the first answer and the Python calls.
 
     Raises
     ------
     AssertionError
-        Two ways do not give the same result, by `labkit.compare`'s own check.
+        A candidate does not give the result of the baseline, by the check of `labkit.compare`.
+    ValueError
+        There is only one candidate, or no candidate has the name of the baseline.
 
     Examples
     --------
-    >>> ways = {"slow": lambda m, x: lambda x: sum([m] * x), "fast": lambda m, x: lambda x: m * x}
-    >>> list(compare_candidates(ways, 2, 100, baseline="fast", budget=0.05).ratio)
+    >>> from labkit.own_model import compare_candidates
+    >>> makers = {
+    ...     "slow": lambda model, row: lambda row: sum([model] * row),
+    ...     "fast": lambda model, row: lambda row: model * row,
+    ... }
+    >>> ladder = compare_candidates(makers, 2, 100, baseline="fast", budget=0.05)
+    >>> list(ladder.ratio)
     ['slow']
     """
-    ways, first, calls, number = {}, {}, {}, {}
+    functions = {}
+    first_call = {}
+    python_calls = {}
     for name, make in makers.items():
         with silence_stderr():
-            start = rounds.clock()
-            ways[name] = make(model, row)
-            first[name] = rounds.clock() - start + _took(ways[name], row)
-        with count() as n:
-            ways[name](row)
-        calls[name] = n.python_calls
-        quick = min(_took(ways[name], row) for _ in range(3))
-        number[name] = rounds.calls_per_sample(quick, 1000)
-    bursts = {
-        name: rounds.burst(functools.partial(way, row), number[name]) for name, way in ways.items()
-    }
-    raw = compare.compare(bursts, baseline=baseline, budget=budget, number=1)
-    samples = {name: [t / number[name] for t in times] for name, times in raw.samples.items()}
-    return Ladder(
-        samples,
-        baseline,
-        raw.margin,
-        raw.confidence,
-        first,
-        1,
-        raw.seconds,
-        raw.notes,
-        raw.retraced,
-        raw.interrupted,
-        True,
-        calls,
+            begin = rounds.clock()
+            call = make(model, row)
+            call(row)
+            first_call[name] = rounds.clock() - begin
+        with count() as counted:
+            call(row)
+        python_calls[name] = counted.python_calls
+        functions[name] = functools.partial(call, row)
+    found = compare(functions, baseline=baseline, budget=budget)
+    fields = vars(found) | {"first_call": first_call, "python_calls": python_calls}
+    fields["notes"] = _notes_for_ladders(found.notes)
+    return Ladder(**fields)
+
+
+def _notes_for_ladders(notes: Sequence[str]) -> list[str]:
+    """Return the notes of a comparison without advice that a caller here cannot follow.
+
+    The number of calls per sample is not a parameter here, and the first calls of a comparison here
+    are not those that prepare.
+    """
+    kept = []
+    for note in notes:
+        if "these are the first calls" in note:
+            note = "the budget allowed one call of each candidate"
+        if "number=" in note:
+            note, _, _ = note.partition(": ")
+        kept.append(note)
+    return kept
+
+
+# ---- the candidates of a diagnosis ----
+
+
+def measure(ready: Sequence[CandidateResult], baseline: str, seconds: float) -> Comparison:
+    """Measure prepared candidates in turns; their first calls are those of `prepare_all`."""
+    functions: dict[str, candidates.Run] = {}
+    for result in ready:
+        if result.run is not None:
+            functions[result.name] = result.run
+    one_round = sum(max(result.estimate, rounds.SAMPLE) for result in ready)
+    enough = max(_ENOUGH_SECONDS, _ENOUGH_ROUNDS * one_round)
+    budget = min(seconds, enough, rounds.MOST_BUDGET)
+    if len(functions) == 1:
+        found = _alone(baseline, functions[baseline], budget)
+    else:
+        found = compare(functions, baseline=baseline, budget=budget, check=False, progress=False)
+    first_call = {result.name: result.first_call for result in ready}
+    return replace(found, first_call=first_call, notes=_notes_for_ladders(found.notes))
+
+
+def _alone(name: str, run: Callable, budget: float) -> Comparison:
+    """Measure one candidate that there is nothing to compare with."""
+    timing = timeit(run, budget=budget, progress=False)
+    return Comparison(
+        {name: timing.samples},
+        baseline=name,
+        notes=timing.notes,
+        interrupted=timing.interrupted,
     )
 
 
-def _took(way: Callable, row: Any) -> float:
-    start = rounds.clock()
-    way(row)
-    return rounds.clock() - start
+def at_batch_size(name: str, batch_size: int) -> str:
+    """Return the name of a candidate at a batch size, such as ``LiteRT, 32 rows``."""
+    return f"{name}, {count_of_rows(batch_size)}"
+
+
+def measure_per_row(
+    case: Case,
+    batch_size: int,
+    batch: int,
+    ready: Mapping[str, CandidateResult],
+    state: ModelState,
+    seconds: float,
+) -> Comparison | None:
+    """Measure the seconds per row at one batch size, next to those at `batch`, that of the ladder.
+
+    None if the time is too short, or if no candidate takes this size.
+    """
+    share = TimeBudget(seconds)
+    here = _prepared_at(case, ready, state, share)
+    if not here or share.left <= 0:
+        return None
+    pairs = []
+    sizes = {}
+    for result in here:
+        at_this = replace(result, name=at_batch_size(result.name, batch_size))
+        at_batch = replace(ready[result.name], name=at_batch_size(result.name, batch))
+        pairs += [at_batch, at_this]
+        sizes[at_batch.name] = batch
+        sizes[at_this.name] = batch_size
+    per_call = measure(pairs, pairs[0].name, share.left)
+    return per_call.per_unit(sizes)
+
+
+def _prepared_at(
+    case: Case,
+    ready: Mapping[str, CandidateResult],
+    state: ModelState,
+    budget: TimeBudget,
+) -> list[CandidateResult]:
+    """Prepare for another batch size the candidates that were ready at the first one."""
+    prepared = []
+    expected = None
+    for name in _PER_ROW:
+        if name not in ready:
+            continue
+        if name != CALL and ready[name].first_call > _FIRST_CALL_SHARE * budget.left:
+            continue
+        try:
+            with silence_all():
+                state.reset()
+                begin = rounds.clock()
+                run = candidates.prepare(name, case)
+                answer = run()
+                first_call = rounds.clock() - begin
+                estimate = estimated_seconds(run, budget)
+        except Exception:  # a model or a compiler may not allow this size: the figure omits it
+            continue
+        if expected is None:
+            expected = answer  # the first candidate is model(x) itself
+        elif not state.random and difference(answer, expected):
+            continue
+        prepared.append(CandidateResult(name, first_call=first_call, estimate=estimate, run=run))
+    return prepared

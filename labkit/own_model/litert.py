@@ -1,59 +1,90 @@
-"""LiteRT's interpreter, from whichever package has it."""
+"""LiteRT's interpreter, from the package that has it; nothing else makes one."""
 
 import contextlib
 import importlib
 import importlib.util
-import warnings
 from typing import Any
 
-from ..measure.system import silence_stderr
+from .silence import silence_all
 
 
-def interpreter(content: bytes, shape: tuple[int, ...], threads: int = 1) -> Any:
-    """Return a LiteRT interpreter for a converted model.
-
-    That of `interpreter_class`: the methods are the same, and TensorFlow says of its own that it will be removed.
+def litert_interpreter(content: bytes, shape: tuple[int, ...], threads: int = 1) -> Any:
+    """Return a LiteRT interpreter that is ready for one input of a given shape.
 
     Parameters
     ----------
     content : bytes
-        What ``model.export(path, format="litert")`` wrote.
+        A converted model: what ``model.export(path, format="litert")`` writes. It has one input.
     shape : tuple of int
-        Of the one input: the model is made ready for this shape and no other.
+        The shape of the input, with the batch size. The interpreter takes no other.
     threads : int
         How many threads one call may use.
 
     Returns
     -------
     Interpreter
-        Ready for ``set_tensor``, ``invoke`` and ``get_tensor``.
+        Ready for ``set_tensor``, ``invoke`` and ``get_tensor``: that of the package
+        ai-edge-litert if it is installed, else the one that TensorFlow includes. Both have the
+        same methods. Only one thread at a time may use it.
+
+    Raises
+    ------
+    ImportError
+        Neither package has an interpreter.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from labkit.course.models import mlp, random_rows
+    >>> from labkit.own_model import litert_interpreter
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "model.tflite"
+    ...     mlp().export(path, format="litert", verbose=False)
+    ...     interpreter = litert_interpreter(path.read_bytes(), shape=(1, 10))
+    >>> interpreter.set_tensor(interpreter.get_input_details()[0]["index"], random_rows(1))
+    >>> interpreter.invoke()
+    >>> interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).shape
+    (1, 1)
     """
-    with warnings.catch_warnings(), silence_stderr():
-        warnings.simplefilter(
-            "ignore"
-        )  # TensorFlow's own warning, which a lesson shows where it is the subject
-        ready = interpreter_class()[0](model_content=content, num_threads=threads)
-        ready.resize_tensor_input(ready.get_input_details()[0]["index"], shape)
-        ready.allocate_tensors()
-    return ready
+    with silence_all():  # TensorFlow warns that its own interpreter will be removed
+        interpreter = _interpreter(content, threads)
+        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
+        interpreter.allocate_tensors()
+    return interpreter
 
 
-def interpreter_class() -> tuple[type, str]:
-    """Return LiteRT's interpreter: that of ai-edge-litert where it is installed, else the one inside TensorFlow.
+def interpreter_and_places(content: bytes) -> tuple[Any, dict[str, int], list[int]]:
+    """Return an interpreter, the place of each input by name, and those of the outputs in order.
 
-    Returns
-    -------
-    (class, str)
-        The class and the name of its package. `ImportError` is raised where there is neither.
+    The converter orders inputs and outputs in its own way, but keeps the names of the signature.
+    The outputs are sorted by name.
     """
+    # A signature runner forbids `invoke`, so the interpreter that answers this is not the one
+    # that runs the model.
+    runner = _interpreter(content).get_signature_runner()
+    inputs = {name: detail["index"] for name, detail in runner.get_input_details().items()}
+    outputs = [detail["index"] for _, detail in sorted(runner.get_output_details().items())]
+    interpreter = _interpreter(content)
+    interpreter.allocate_tensors()
+    return interpreter, inputs, outputs
+
+
+def interpreter_class() -> tuple[Any, str]:
+    """Return the class of LiteRT's interpreter and its package; raise ImportError without one."""
     if importlib.util.find_spec("ai_edge_litert"):
         with contextlib.suppress(ImportError):
-            return importlib.import_module(
-                "ai_edge_litert.interpreter"
-            ).Interpreter, "ai-edge-litert"
-    tf = importlib.import_module("tensorflow")
-    if not hasattr(tf, "lite"):
+            module = importlib.import_module("ai_edge_litert.interpreter")
+            return module.Interpreter, "ai-edge-litert"
+    tensorflow = importlib.import_module("tensorflow")
+    if not hasattr(tensorflow, "lite"):
         raise ImportError(
-            "this TensorFlow brings no interpreter any more: pip install ai-edge-litert"
+            "this TensorFlow no longer includes an interpreter: pip install ai-edge-litert"
         )
-    return tf.lite.Interpreter, "tensorflow.lite"
+    return tensorflow.lite.Interpreter, "tensorflow.lite"
+
+
+def _interpreter(content: bytes, threads: int | None = None) -> Any:
+    """Return a new interpreter; `threads` is LiteRT's own choice unless given."""
+    make, _ = interpreter_class()
+    return make(model_content=content, num_threads=threads)

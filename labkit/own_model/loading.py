@@ -1,29 +1,46 @@
-"""Load a model from a .keras file, an .h5 file or a SavedModel folder, or say in one sentence why that cannot be."""
+"""Load a model from a .keras file, an .h5 file or a SavedModel folder."""
 
 import contextlib
-import logging
 import math
 import re
-import warnings
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..measure.system import silence_stderr
-from .paths import BadModel, check_path, plain
+from ..show.errors import one_line
+from .paths import SAVED_MODEL, BadModel, check_path
+from .silence import silence_all
+
+KERAS_MODEL = "Keras model"  # one that is in memory already
 
 _LAMBDA = (
-    "has a Lambda layer, which is Python code stored in the file: loading it would run that code on your machine, so it"
-    " is refused; if you made the file yourself, pass trust=True (--trust), or better, put the code into a registered"
-    " layer and save the model again"
+    "has a Lambda layer, which is Python code stored in the file: loading it would run that code on"
+    " your machine, so it is refused; if you made the file yourself, pass trust=True (--trust), or"
+    " better, put the code into a registered layer and save the model again"
+)
+_UNKNOWN_CLASS = re.compile(
+    r"(?:[Cc]ould not (?:locate|find) (?:class|function|object)|Unknown layer:) '?([\w.>]+)'?"
+)
+# Where layers such as TimeDistributed and Bidirectional keep the layers that they wrap.
+_WRAPPED = ("layer", "forward_layer", "backward_layer")
+# Errors, and words in their messages, that come from a file that is not complete.
+_DAMAGE = (zipfile.BadZipFile, OSError, EOFError, KeyError, UnicodeError)
+_WORDS_OF_DAMAGE = (
+    "truncated",
+    "signature",
+    "crc",
+    "corrupt",
+    "json",
+    "file not found",
+    "expecting",
 )
 
 
 @dataclass
-class Subject:
-    """A loaded model, whatever its format.
+class LoadedModel:
+    """A model that can be called, whatever its format.
 
     Attributes
     ----------
@@ -32,15 +49,15 @@ class Subject:
     kind : str
         ``.keras file``, ``.h5 file``, ``SavedModel`` or ``Keras model``.
     call : callable
-        Takes the inputs as one structure and returns the outputs, with dropout and its like switched off.
+        Takes the inputs as one structure and returns the outputs. Dropout is off.
     spec : nested structure of tf.TensorSpec or None
-        What it takes; None when the model does not say.
+        What it takes; None if the model does not say.
     model : object
-        The loaded object, which must stay alive as long as `call` is used.
+        The loaded object. It must stay alive as long as `call` is used.
     keras : bool
         Whether it has `predict` and `predict_on_batch`.
     weights : callable
-        Returns its variables: those of some layers exist only after the first call.
+        Returns its variables; those of some layers exist only after the first call.
     notes : list of str
         What a reader of the report should know.
     """
@@ -62,7 +79,7 @@ class Subject:
     @property
     def parameters(self) -> int:
         """Number of weights."""
-        return sum(math.prod(v.shape) for v in self.variables)
+        return sum(math.prod(variable.shape) for variable in self.variables)
 
 
 def load(
@@ -71,221 +88,187 @@ def load(
     trust: bool = False,
     signature: str | None = None,
     custom_objects: Mapping[str, Any] | None = None,
-) -> Subject:
-    """Load a model, or say why that cannot be.
-
-    Parameters
-    ----------
-    source : path or keras.Model
-        A .keras file, an .h5 file, a SavedModel folder, or a model that is in memory already.
-    trust : bool
-        Load Lambda layers too, which runs code that is stored in the file.
-    signature : str, optional
-        Of a SavedModel with several: which one to call.
-    custom_objects : dict of str to class, optional
-        Your own layers by name, where they are not registered with Keras.
-
-    Returns
-    -------
-    Subject
-        Ready to be called.
-
-    Raises
-    ------
-    BadModel
-        There is no such file, it is of another kind, damaged, or refused.
-
-    Examples
-    --------
-    >>> load(" ")
-    Traceback (most recent call last):
-    labkit.own_model.paths.BadModel: no path was given: name a .keras file, an .h5 file or a SavedModel folder
-    """
+) -> LoadedModel:
+    """Load a model from a path, or take a Keras model as it is; raise BadModel if that fails."""
     if not isinstance(source, (str, Path)):
-        import keras
-
-        if isinstance(source, keras.Model):
-            return _keras_subject(source, source.name, "Keras model")
-        raise BadModel(f"expected a path or a Keras model, got a {type(source).__name__}")
+        return _model_in_memory(source)
     path, kind = check_path(source)
-    if kind == "SavedModel":
-        return _saved_model(path, signature)
+    if kind == SAVED_MODEL:
+        return _load_saved_model(path, signature)
     import keras
 
     try:
-        with hushed():
+        with silence_all():
             model = keras.models.load_model(
                 path, compile=False, safe_mode=not trust, custom_objects=dict(custom_objects or {})
             )
-    except Exception as error:  # every kind of damage raises something else
+    except Exception as error:  # each kind of damage raises another one
         raise BadModel(f"{path.name} {_why_not_loaded(error, kind)}") from None
-    return _keras_subject(model, path.name, kind)
-
-
-@contextlib.contextmanager
-def calm() -> Iterator[None]:
-    """Keep warnings and log lines of Python code from the screen: what matters of them, the report says."""
-    before = logging.root.manager.disable
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-        try:
-            yield
-        finally:
-            logging.disable(before)
-
-
-@contextlib.contextmanager
-def hushed() -> Iterator[None]:
-    """Keep compilers and converters from the screen, too, which write past Python."""
-    with silence_stderr(), calm():
-        yield
-
-
-def _why_not_loaded(error: Exception, kind: str) -> str:
-    text = " ".join(str(error).split())
-    lower = text.lower()
-    if "lambda" in lower and ("safe" in lower or "arbitrary code" in lower or "unsafe" in lower):
-        return _LAMBDA
-    if "no model config" in lower:
-        return "holds weights without a model: build the model, load them, and save it as .keras"
-    if found := re.search(
-        r"(?:[Cc]ould not (?:locate|find) (?:class|function|object)|Unknown layer:) '?([\w.>]+)'?",
-        text,
-    ):
-        name = found[1].split(">")[-1]
-        return (
-            f"needs the class {name}, which Keras does not know here: pass custom_objects={{{name!r}: {name}}}, or "
-            "register it with @keras.saving.register_keras_serializable(), or give a SavedModel made by model.export()"
-        )
-    damaged = isinstance(
-        error, (zipfile.BadZipFile, OSError, EOFError, KeyError, UnicodeError)
-    ) or any(
-        words in lower
-        for words in (
-            "truncated",
-            "signature",
-            "crc",
-            "corrupt",
-            "json",
-            "file not found",
-            "expecting",
-        )
-    )
-    if damaged:
-        return f"is damaged, or no {kind}: {plain(error)}"
-    return f"could not be loaded: {plain(error)}"
-
-
-def _keras_subject(model: Any, name: str, kind: str) -> Subject:
-    def call(x: Any) -> Any:
-        return model(x, training=False)  # no dropout, no moving averages: what a service wants
-
-    return Subject(
-        name,
-        kind,
-        call,
-        _keras_spec(model),
-        model,
-        True,
-        lambda: [*model.variables, *_states(model)],
-    )
-
-
-def _states(model: Any) -> list[Any]:
-    """Return what recurrent layers remember between calls: Keras does not list it among the variables."""
-    layers = layers_of(model)
-    kept = [
-        s
-        for layer in layers
-        if getattr(layer, "stateful", False)
-        for s in getattr(layer, "states", None) or ()
-    ]
-    return [state for state in kept if hasattr(state, "assign")]
+    return _loaded_keras_model(model, path.name, kind)
 
 
 def layers_of(model: Any) -> list[Any]:
-    """Return all layers of a Keras model, those of the models and wrappers in it included; none for a SavedModel.
-
-    Parameters
-    ----------
-    model : object
-        What was loaded.
-
-    Returns
-    -------
-    list of keras.layers.Layer
-        In the order of the model.
-    """
+    """Return all layers of a Keras model, with those inside other layers; none for a SavedModel."""
     found = []
     for layer in getattr(model, "layers", ()):
-        found += [layer, *layers_of(layer)]
-        inner = getattr(layer, "layer", None)
-        found += [] if inner is None else [inner, *layers_of(inner)]
+        found.append(layer)
+        found += layers_of(layer)
+        for attribute in _WRAPPED:
+            wrapped = getattr(layer, attribute, None)
+            if wrapped is not None:
+                found.append(wrapped)
+                found += layers_of(wrapped)
     return found
 
 
+# ---- Keras ----
+
+
+def _model_in_memory(source: Any) -> LoadedModel:
+    import keras
+
+    if not isinstance(source, keras.Model):
+        raise BadModel(f"expected a path or a Keras model, got a {type(source).__name__}")
+    return _loaded_keras_model(source, source.name, KERAS_MODEL)
+
+
+def _loaded_keras_model(model: Any, name: str, kind: str) -> LoadedModel:
+    def call(x: Any) -> Any:
+        return model(x, training=False)  # as a service calls it: no dropout, no moving averages
+
+    def weights() -> list[Any]:
+        return [*model.variables, *_recurrent_states(model)]
+
+    return LoadedModel(name, kind, call, _keras_spec(model), model, keras=True, weights=weights)
+
+
+def _recurrent_states(model: Any) -> list[Any]:
+    """Return what stateful layers keep between calls; Keras does not list it as variables."""
+    states: dict[int, Any] = {}  # by identity: a layer may list the states of a layer in it
+    for layer in layers_of(model):
+        if not getattr(layer, "stateful", False):
+            continue
+        for state in getattr(layer, "states", None) or ():
+            if hasattr(state, "assign"):
+                states[id(state)] = state
+    return list(states.values())
+
+
 def _keras_spec(model: Any) -> Any:
+    """Return what a Keras model takes as TensorSpecs, or None if it does not say."""
+    inputs = None
+    with contextlib.suppress(AttributeError, ValueError):  # a subclassed model has no input
+        inputs = model.input
+    if inputs is None:
+        return _spec_of_build_shape(model)
+    return _spec_of_inputs(inputs)
+
+
+def _spec_of_inputs(inputs: Any) -> Any:
+    """Return the TensorSpecs of symbolic inputs, under the names that a caller uses."""
     import tensorflow as tf
 
-    inputs = None
-    with contextlib.suppress(AttributeError, ValueError):  # a subclassed model has none
-        inputs = model.input
-    if inputs is not None:
-        for t in tf.nest.flatten(inputs):
-            if getattr(t, "sparse", False) or getattr(t, "ragged", False):
-                raise BadModel(
-                    f"its input {t.name} is a sparse or ragged tensor, which cannot be measured here"
-                )
-        flat = tf.nest.flatten(inputs)
-        # A dict is sorted by its keys, as its leaves are, and they are the names that a caller has to use.
-        names = (
-            sorted(inputs)
-            if isinstance(inputs, Mapping)
-            else [t.name or f"input_{i}" for i, t in enumerate(flat)]
-        )
-        named = [
-            tf.TensorSpec(t.shape, t.dtype, name=name) for t, name in zip(flat, names, strict=True)
-        ]
-        return tf.nest.pack_sequence_as(inputs, named)
-    try:  # a subclassed model may remember the shape it was built with
-        shape = (model.get_build_config() or {}).get("input_shape")
-        if shape and all(n is None or isinstance(n, int) for n in shape):
+    flat = tf.nest.flatten(inputs)
+    for tensor in flat:
+        if getattr(tensor, "sparse", False) or getattr(tensor, "ragged", False):
+            raise BadModel(
+                f"its input {tensor.name} is a sparse or ragged tensor, which cannot be measured"
+            )
+    if isinstance(inputs, Mapping) and len(inputs) == len(flat):
+        names = sorted(inputs)  # tf.nest sorts the leaves of a dict by its keys
+    else:
+        names = [tensor.name or f"input_{i}" for i, tensor in enumerate(flat)]
+    specs = [
+        tf.TensorSpec(tensor.shape, tensor.dtype, name=name)
+        for tensor, name in zip(flat, names, strict=True)
+    ]
+    return tf.nest.pack_sequence_as(inputs, specs)
+
+
+def _spec_of_build_shape(model: Any) -> Any:
+    """Return what a subclassed model was built with, or None if it does not remember."""
+    import tensorflow as tf
+
+    try:
+        config = model.get_build_config() or {}
+        shape = config.get("input_shape")
+        if not shape:
+            return None
+        if all(size is None or isinstance(size, int) for size in shape):
             return tf.TensorSpec((None, *shape[1:]), model.input_dtype, name="input_0")
-    except Exception:  # a class may build itself in any way it likes; then a sample has to tell
+    except Exception:  # a class may build itself in any way; a sample has to tell then
         pass
     return None
 
 
-def _saved_model(path: Path, signature: str | None) -> Subject:
+def _why_not_loaded(error: Exception, kind: str) -> str:
+    """Return why Keras did not load a file, as the rest of a sentence that begins with its name."""
+    text = " ".join(str(error).split())
+    lower = text.lower()
+    if "lambda" in lower and any(word in lower for word in ("safe", "arbitrary code")):
+        return _LAMBDA
+    if "no model config" in lower:
+        return "holds weights without a model: build the model, load them, and save it as .keras"
+    if match := _UNKNOWN_CLASS.search(text):
+        name = match[1].split(">")[-1]
+        return (
+            f"needs the class {name}, which Keras does not know:"
+            f" pass custom_objects={{{name!r}: {name}}}, register it with"
+            " @keras.saving.register_keras_serializable(), or give a SavedModel made by"
+            " model.export()"
+        )
+    reason = one_line(error, paths=False)
+    if isinstance(error, _DAMAGE) or any(word in lower for word in _WORDS_OF_DAMAGE):
+        return f"is damaged or not a {kind}: {reason}"
+    return f"could not be loaded: {reason}"
+
+
+# ---- SavedModel ----
+
+
+def _load_saved_model(path: Path, signature: str | None) -> LoadedModel:
     import tensorflow as tf
 
     try:
-        with hushed():
+        with silence_all():
             loaded = tf.saved_model.load(str(path))
-        names = list(loaded.signatures)
-    except Exception as error:
+        signatures = dict(loaded.signatures)
+    except Exception as error:  # each kind of damage raises another one
+        reason = one_line(error, paths=False)
         raise BadModel(
-            f"{path.name} is damaged, or no SavedModel that this TensorFlow reads: {plain(error)}"
+            f"{path.name} is damaged or not a SavedModel that this TensorFlow can read: {reason}"
         ) from None
-    if not names:
+    chosen = _chosen_signature(path.name, list(signatures), signature)
+    function = signatures[chosen]
+    _, named_inputs = function.structured_input_signature
+    spec = dict(sorted(named_inputs.items()))
+    if any(not isinstance(leaf, tf.TensorSpec) for leaf in spec.values()):
         raise BadModel(
-            f"{path.name} has no signature to call: export it with model.export(), or with signatures="
-        )
-    chosen = signature or ("serving_default" if "serving_default" in names else names[0])
-    if chosen not in names:
-        raise BadModel(f"{path.name} has no signature {chosen!r}; there is {', '.join(names)}")
-    function = loaded.signatures[chosen]
-    spec = dict(sorted(function.structured_input_signature[1].items()))
-    if any(not isinstance(s, tf.TensorSpec) for s in spec.values()):
-        raise BadModel(
-            f"an input of {path.name} is a sparse or ragged tensor, which cannot be measured here"
+            f"an input of {path.name} is a sparse or ragged tensor, which cannot be measured"
         )
 
     def call(x: Any) -> Any:
         return function(**x)
 
-    notes = [f"model(x) stands for a call of its signature {chosen!r}; there is {', '.join(names)}"]
-    return Subject(
-        path.name, "SavedModel", call, spec, loaded, False, lambda: function.variables, notes
+    def weights() -> Iterable[Any]:
+        return function.variables
+
+    note = f"model(x) is a call of its signature {chosen!r}; it has {', '.join(signatures)}"
+    return LoadedModel(
+        path.name, SAVED_MODEL, call, spec, loaded, keras=False, weights=weights, notes=[note]
     )
+
+
+def _chosen_signature(model: str, names: list[str], wanted: str | None) -> str:
+    """Return the signature to call: the one that was asked for, the default one, or the first."""
+    if not names:
+        raise BadModel(
+            f"{model} has no signature to call: export it with model.export(), or with signatures="
+        )
+    if wanted:
+        if wanted not in names:
+            raise BadModel(f"{model} has no signature {wanted!r}; it has {', '.join(names)}")
+        return wanted
+    if "serving_default" in names:
+        return "serving_default"
+    return names[0]

@@ -1,63 +1,68 @@
-"""Climb the ladder: prepare each rung, hold its answer against that of the model, measure, and keep to the budget."""
+"""Prepare all candidates within the budget, and compare their answers with that of the model."""
 
 import math
-import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..measure.agreement import first_difference
+from ..measure import rounds
 from ..measure.count import count
+from ..show.errors import one_line
 from ..show.progress import progress_bar
 from . import candidates
-from .candidates import CALL, CONCRETE, FUNCTION, LITERT, ON_BATCH, ORT, PREDICT, XLA, Job
-from .loading import Subject, hushed
-from .paths import BadModel, plain
+from .answers import ModelState, largest_gap
+from .candidates import CALL, CONCRETE, FUNCTION, LITERT, ON_BATCH, ORT, PREDICT, XLA, Case
+from .paths import BadModel
 from .reasons import why
+from .silence import silence_all
+from .time_budget import TimeBudget
 
-TOLERANCE = 1e-3  # of the largest value of an output: float32 through a hundred layers, fused in another order
-MEASURED, OTHER, FAILED, SKIPPED, ABSENT = (
-    "measured",
-    "another result",
-    "failed",
-    "not tried",
-    "not there",
-)
-CLOSED = "not possible"  # known beforehand, so not tried either
-# Cheap ones first, and what tells most: should the budget end early, the report still says something.
+# What became of a candidate.
+MEASURED = "measured"
+MISMATCH = "different result"
+FAILED = "failed"
+NOT_SUPPORTED = "not possible"  # for this model
+NOT_INSTALLED = "not installed"
+SKIPPED = "not tried"  # for lack of time
+LEFT_OUT = "left out"  # by the caller
+
+# Quick and telling ones first: if the budget ends early, the report still says something.
 _ORDER = (CALL, FUNCTION, CONCRETE, ON_BATCH, PREDICT, LITERT, XLA, ORT)
-# How long preparing takes at most, in multiples of the trace of the tf.function: seen on models of keras.applications.
-# What will not fit into the budget is not begun, because a conversion that has begun cannot be stopped.
-_DEARER = {CONCRETE: 1.5, ON_BATCH: 2, PREDICT: 2.5, LITERT: 15, XLA: 8, ORT: 20}
-_PER_WEIGHT = {
-    LITERT: 0.8e-6,
-    ORT: 0.8e-6,
-}  # seconds on top for each weight, which a converter copies and folds
-_PREPARING = 0.6  # of the budget: the rest is for measuring
+# How long preparing takes at most, in multiples of the trace of the tf.function: seen on models of
+# keras.applications. What does not fit into the budget is not begun, as a conversion cannot be
+# stopped.
+_TRACES = {CONCRETE: 1.5, ON_BATCH: 2, PREDICT: 2.5, LITERT: 15, XLA: 8, ORT: 20}
+_SECONDS_PER_WEIGHT = {LITERT: 0.8e-6, ORT: 0.8e-6}  # a converter copies and folds the weights
+_PREPARING = 0.6  # of the budget; the rest is for measuring
+
+_ESTIMATE_CALLS = 3
+_SLOW_CALL = 0.05  # seconds; an estimate does not repeat a call that takes longer
+_SLOW_SHARE = 0.02  # of what is left of the budget; likewise
+_COUNT_SHARE = 0.05  # of what is left; Python calls are counted only if a call takes less
 
 
 @dataclass
-class Rung:
-    """One way to call the model, and what became of it.
+class CandidateResult:
+    """A candidate and what became of it.
 
     Attributes
     ----------
     name : str
-        As in `candidates.LADDER`.
+        One of `candidates.CANDIDATES`.
     state : str
-        ``measured``, ``another result``, ``failed``, ``not possible``, ``not tried`` or ``not there``.
+        One of the states above.
     why : str
-        The reason, where it was not measured.
+        The reason why it was not measured.
     first_call : float
         Seconds from nothing to the first answer: traced, compiled or converted.
     python_calls : int or None
-        Of one later call; None when it was not counted.
+        Python calls in one later call; None if they were not counted.
     gap : float
         Largest difference to the answer of the model, as a share of the largest value.
     estimate : float
         Seconds of the fastest of a few calls.
     run : callable or None
-        Answers the input.
+        Calls the model and returns its answer; None if it was not measured.
     """
 
     name: str
@@ -67,219 +72,110 @@ class Rung:
     python_calls: int | None = None
     gap: float = math.nan
     estimate: float = math.nan
-    run: Callable | None = field(default=None, repr=False)
+    run: candidates.Run | None = field(default=None, repr=False)
 
 
-class State:
-    """What a model remembers between calls: read before the first, so that every rung starts from the same place.
+def prepare_all(
+    case: Case,
+    budget: TimeBudget,
+    show: bool,
+    chosen: Collection[str] = candidates.CANDIDATES,
+) -> tuple[list[CandidateResult], ModelState]:
+    """Prepare the chosen candidates and compare their answers; ``model(x)`` is always one of them.
 
-    Parameters
-    ----------
-    subject : Subject
-        The model.
-    call : callable
-        Calls it once.
+    The results are in the order of `candidates.CANDIDATES`; none is measured yet. Raises BadModel
+    if the model cannot answer this input at all.
     """
-
-    def __init__(self, subject: Subject, call: Callable[[], list]):
-        watched = [
-            v
-            for v in subject.variables
-            if not getattr(v, "trainable", False) and math.prod(v.shape) < 1e6
-        ]
-        before = [v.numpy() for v in watched]
-        self.answer = call()
-        self.changed = [
-            (v, old) for v, old in zip(watched, before, strict=True) if _differs(v.numpy(), old)
-        ]
-        self.reset()
-        self.random = bool(difference(call(), self.answer))
-        self.reset()
-
-    def reset(self) -> None:
-        """Put back what the calls have changed."""
-        for variable, old in self.changed:
-            variable.assign(old)
-
-
-def _differs(a: Any, b: Any) -> bool:
-    import numpy as np
-
-    return not np.array_equal(a, b)
-
-
-def difference(got: list[Any], wanted: list[Any]) -> str | None:
-    """Return where two answers differ by more than rounding, or None.
-
-    Parameters
-    ----------
-    got, wanted : list of numpy.ndarray
-        Outputs, in the same order.
-
-    Returns
-    -------
-    str or None
-        As `labkit.measure.agreement.first_difference`, with a tolerance that goes by the largest value of each output.
-    """
-    if len(got) != len(wanted):
-        return f"{len(got)} outputs instead of {len(wanted)}"
-    for i, (a, b) in enumerate(zip(got, wanted, strict=True)):
-        if problem := first_difference(a, b, rtol=0, atol=TOLERANCE * _largest(b)):
-            return f"output {i}: {problem}" if len(wanted) > 1 else problem
-    return None
-
-
-def _largest(array: Any) -> float:
-    import numpy as np
-
-    array = np.asarray(array)
-    if not np.issubdtype(array.dtype, np.floating) or not array.size:
-        return 0.0
-    finite = np.abs(array[np.isfinite(array)], dtype="float64")
-    return max(float(finite.max(initial=0)), 1e-6)
-
-
-def _gap(got: list[Any], wanted: list[Any]) -> float:
-    import numpy as np
-
-    gaps = [
-        float(np.max(np.abs(np.asarray(a, "float64") - np.asarray(b, "float64")), initial=0))
-        / _largest(b)
-        for a, b in zip(got, wanted, strict=True)
-        if np.issubdtype(np.asarray(b).dtype, np.floating)
-    ]
-    return max((g for g in gaps if math.isfinite(g)), default=0.0)
-
-
-class Clock:
-    """What is left of a time budget.
-
-    Parameters
-    ----------
-    seconds : float
-        The budget, from now on.
-    """
-
-    def __init__(self, seconds: float):
-        self.seconds, self._begin = seconds, time.perf_counter()
-
-    @property
-    def spent(self) -> float:
-        """Seconds since the beginning."""
-        return time.perf_counter() - self._begin
-
-    @property
-    def left(self) -> float:
-        """Seconds left; negative when the budget is overdrawn."""
-        return self.seconds - self.spent
-
-
-def climb(
-    job: Job, clock: Clock, show: bool, chosen: Collection[str] = candidates.LADDER
-) -> tuple[list[Rung], State]:
-    """Prepare every rung and hold its answer against that of the model.
-
-    Parameters
-    ----------
-    job : Job
-        Model and input.
-    clock : Clock
-        A part of the budget is used, the rest is for measuring.
-    show : bool
-        Whether to show progress.
-    chosen : collection of str
-        Which rungs to try; ``model(x)`` always is.
-
-    Returns
-    -------
-    (list of Rung, State)
-        In the order of the ladder; nothing is measured yet.
-
-    Raises
-    ------
-    BadModel
-        The model cannot answer this input at all.
-    """
-    begin = time.perf_counter()
-    try:
-        with hushed():
-            first = candidates.prepare(CALL, job)
-            answer = first()
-            took = time.perf_counter() - begin
-            state = State(job.subject, first)
-    except Exception as error:
-        raise BadModel(
-            f"{job.subject.name} cannot answer the sample: {plain(error)}; give another sample, or its shape and dtype"
-        ) from None
-    done = {CALL: Rung(CALL, first_call=took, gap=_gap(answer, answer), run=first)}
-    trace = took
+    direct, state = _prepare_direct_call(case)
+    results = {CALL: direct}
+    trace = direct.first_call  # until the trace of the tf.function is known
     for name in progress_bar(_ORDER, "preparing", show):
         if name == CALL:
             continue
         if name not in chosen:
-            done[name] = Rung(name, ABSENT, "left out by candidates=")
+            results[name] = CandidateResult(name, LEFT_OUT, "it is not among candidates=")
             continue
-        if name == ORT and candidates.missing_for_ort():  # told at once, whatever the budget
-            done[name] = _try(name, job, state)
+        is_known_missing = name == ORT and candidates.missing_for_ort()
+        if not is_known_missing and not _fits(name, case, trace, budget):
+            reason = f"the time budget of {budget.seconds:g} s is too short for it; give more time"
+            results[name] = CandidateResult(name, SKIPPED, reason)
             continue
-        expected = _DEARER.get(name, 0) * trace + _PER_WEIGHT.get(name, 0) * job.subject.parameters
-        if expected > max(0.0, _PREPARING * clock.seconds - clock.spent):
-            text = f"the time budget of {clock.seconds:g} s has no room for it; give a larger one"
-            done[name] = Rung(name, SKIPPED, text)
-            continue
-        done[name] = _try(name, job, state)
-        if name == FUNCTION and math.isfinite(done[name].first_call):
-            trace = done[name].first_call
-    ladder = [done[name] for name in candidates.LADDER]
-    for rung in progress_bar([r for r in ladder if r.state == MEASURED], "counting", show):
-        estimate(rung, clock)
-    return ladder, state
+        results[name] = _prepare_one(name, case, state)
+        if name == FUNCTION and math.isfinite(results[name].first_call):
+            trace = results[name].first_call
+    in_order = [results[name] for name in candidates.CANDIDATES]
+    ready = [result for result in in_order if result.run is not None]
+    for result in progress_bar(ready, "counting", show):
+        result.estimate = estimated_seconds(result.run, budget)
+        if result.estimate < _COUNT_SHARE * budget.left:
+            result.python_calls = _python_calls(result.run)
+    return in_order, state
 
 
-def _try(name: str, job: Job, state: State) -> Rung:
-    """Prepare one rung and look at its first answer; whatever it raises is written down, and the climb goes on."""
-    rung = Rung(name)
+def _prepare_direct_call(case: Case) -> tuple[CandidateResult, ModelState]:
+    """Call the model itself: the others are compared with its answer."""
     try:
-        with hushed():
+        with silence_all():
+            begin = rounds.clock()
+            run = candidates.prepare(CALL, case)
+            answer = run()
+            first_call = rounds.clock() - begin
+            state = ModelState(case.loaded, run)
+    except Exception as error:
+        reason = one_line(error, paths=False)
+        raise BadModel(
+            f"{case.loaded.name} cannot answer the sample: {reason};"
+            " give another sample, or its shape and dtype"
+        ) from None
+    gap = largest_gap(answer, answer)
+    return CandidateResult(CALL, first_call=first_call, gap=gap, run=run), state
+
+
+def _fits(name: str, case: Case, trace: float, budget: TimeBudget) -> bool:
+    """Return whether preparing a candidate is expected to end within its share of the budget."""
+    expected = _TRACES.get(name, 0) * trace
+    expected += _SECONDS_PER_WEIGHT.get(name, 0) * case.loaded.parameters
+    left = _PREPARING * budget.seconds - budget.spent
+    return expected <= max(0.0, left)
+
+
+def _prepare_one(name: str, case: Case, state: ModelState) -> CandidateResult:
+    """Prepare one candidate and check its first answer; whatever it raises becomes its reason."""
+    try:
+        with silence_all():
             state.reset()
-            begin = time.perf_counter()
-            rung.run = candidates.prepare(name, job)
-            answer = rung.run()
-            rung.first_call = time.perf_counter() - begin
+            begin = rounds.clock()
+            run = candidates.prepare(name, case)
+            answer = run()
+            first_call = rounds.clock() - begin
+            problem = state.problem_of(run, answer)
             state.reset()
-        if not state.random and (problem := difference(answer, state.answer)):
-            return replace(rung, state=OTHER, why=f"its answer differs: {problem}", run=None)
-        if not state.random:
-            rung.gap = _gap(answer, state.answer)
-    except candidates.Impossible as error:
-        return Rung(name, CLOSED if isinstance(error, candidates.Refused) else ABSENT, str(error))
-    except (
-        Exception
-    ) as error:  # a converter may raise anything, and the other rungs do not depend on it
-        return Rung(name, FAILED, why(name, error))
-    return rung
+        if problem:
+            return CandidateResult(name, MISMATCH, problem, first_call=first_call)
+        gap = math.nan if state.random else largest_gap(answer, state.answer)
+        return CandidateResult(name, first_call=first_call, gap=gap, run=run)
+    except candidates.NotInstalled as error:
+        return CandidateResult(name, NOT_INSTALLED, str(error))
+    except candidates.NotSupported as error:
+        return CandidateResult(name, NOT_SUPPORTED, str(error))
+    except Exception as error:  # a converter may raise anything; the other candidates go on
+        return CandidateResult(name, FAILED, why(name, error))
 
 
-def estimate(rung: Rung, clock: Clock, counted: bool = True) -> None:
-    """Take the fastest of a few calls, and count the Python calls of one.
-
-    Parameters
-    ----------
-    rung : Rung
-        Its `estimate` and `python_calls` are set.
-    clock : Clock
-        A slow rung is called once only.
-    counted : bool
-        Whether to count; it makes a call several times as long.
-    """
-    rung.estimate = math.inf
-    for _ in range(3):
-        begin = time.perf_counter()
-        rung.run()
-        rung.estimate = min(rung.estimate, time.perf_counter() - begin)
-        if rung.estimate > max(0.05, 0.02 * clock.left):
+def estimated_seconds(run: Callable[[], Any], budget: TimeBudget) -> float:
+    """Return the seconds of the fastest of a few calls; of one call if it is slow."""
+    fastest = math.inf
+    for _ in range(_ESTIMATE_CALLS):
+        begin = rounds.clock()
+        run()
+        fastest = min(fastest, rounds.clock() - begin)
+        if fastest > max(_SLOW_CALL, _SLOW_SHARE * budget.left):
             break
-    if counted and rung.estimate < 0.05 * clock.left:
-        with count() as n:
-            rung.run()
-        rung.python_calls = n.python_calls
+    return fastest
+
+
+def _python_calls(run: Callable[[], Any]) -> int:
+    """Return the number of Python calls in one call, which counting makes several times slower."""
+    with count() as counted:
+        run()
+    return counted.python_calls

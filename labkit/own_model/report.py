@@ -1,294 +1,128 @@
-"""Write what was measured as one HTML file that needs no other: words, pictures, tables, versions, machine."""
+"""Write a diagnosis as one HTML file that needs no other file: advice, figures, tables, machine."""
 
 import base64
-import contextlib
 import datetime
-import html
-import importlib.metadata
 import os
-import platform
 from pathlib import Path
-from typing import Any
 
-from ..measure.system import cores
-from ..show.figure import (
-    COLOURS,
-    Figure,
-    label_line_ends,
-    new_axes,
-    plain_log_axis,
-    style,
-    with_course_style,
-)
-from ..show.format import duration, time_unit
+import jinja2
+from markupsafe import Markup
+
+from ..course.files import write_atomically
+from ..measure.system import machine_facts
+from ..show.figure import Figure
+from ..show.format import duration
+from ..show.table import Table
+from . import pictures, tables
+from .advice import advise
 from .litert import interpreter_class
+from .measurements import Measurements
 from .paths import BadModel
 
-_STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111;background:#fff}
-h1,h2{line-height:1.2} table{border-collapse:collapse;margin:1rem 0} figure{margin:1rem 0} li{margin:.6rem 0}
-th,td{padding:.3rem .8rem;border-bottom:1px solid #ccc} img{max-width:100%;height:auto}
-.because{display:block;color:#444;font-size:.9rem}
-figcaption{font-style:italic} .wide{overflow-x:auto}
-"""
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,  # names of files, inputs and classes come from the learner's model
+    undefined=jinja2.StrictUndefined,
+    keep_trailing_newline=True,
+)
 
-
-@with_course_style
-def ladder_picture(d: Any) -> Figure:
-    """Answer how far apart the ways are, and what the first call of each costs: one row each on a log axis.
-
-    Parameters
-    ----------
-    d : Diagnosis
-        What was measured.
-
-    Returns
-    -------
-    Picture
-        With its sentence.
-    """
-    medians, firsts = d.medians, d.first_calls
-    fig, ax = new_axes(1.6 + 0.55 * len(medians), 8.4)
-    unit, size = time_unit(m.value for m in medians.values())
-    for y, (name, m) in enumerate(reversed(medians.items())):
-        low, high = max(m.low, m.value / 100), min(m.high, m.value * 100)
-        ax.plot(
-            [low / size, high / size], [y, y], color=COLOURS[0], linewidth=4, solid_capstyle="butt"
-        )
-        ax.plot(m.value / size, y, marker="o", markersize=9, color=COLOURS[0])
-        ax.plot(
-            firsts[name] / size,
-            y,
-            marker="D",
-            markersize=8,
-            color=COLOURS[1],
-            markerfacecolor="white",
-        )
-        ax.annotate(
-            duration(m.value), (m.value / size, y), (0, 9), textcoords="offset points", ha="center"
-        )
-    ax.plot([], [], marker="o", color=COLOURS[0], linestyle="none", label="each later call")
-    ax.plot(
-        [],
-        [],
-        marker="D",
-        color=COLOURS[1],
-        markerfacecolor="white",
-        linestyle="none",
-        label="the first, from nothing",
-    )
-    ax.legend(
-        loc="upper center", bbox_to_anchor=(0.5, 1 + 0.9 / len(medians)), ncols=2, frameon=False
-    )
-    ax.set_xscale("log")
-    ax.set_ylim(-0.5, len(medians) - 0.3)
-    ax.margins(x=0.12)
-    plain_log_axis(ax.xaxis)
-    ax.set_yticks(range(len(medians)), list(reversed(medians)))
-    ax.set_xlabel(f"time per call with {d.rows}, in {unit}")
-    ax.grid(axis="x", alpha=0.25)
-    said = ", ".join(f"{name} {duration(m.value)}" for name, m in medians.items())
-    return Figure(fig, f"Time per call with {d.rows}: {said}.")
-
-
-@with_course_style
-def many_picture(d: Any) -> Figure | None:
-    """Answer what a row costs when several are sent together: time per row against rows per call.
-
-    Parameters
-    ----------
-    d : Diagnosis
-        What was measured.
-
-    Returns
-    -------
-    Picture or None
-        None when there is one batch size only.
-    """
-    lines = d.per_row
-    if not lines:
-        return None
-    fig, ax = new_axes(4.0)
-    unit, size = time_unit(v for line in lines.values() for v in line.values())
-    said, ends = [], {}
-    for i, (name, line) in enumerate(lines.items()):
-        x = sorted(line)
-        ax.plot(x, [line[n] / size for n in x], **style(i))
-        ends[name] = x[-1], line[x[-1]] / size
-        said.append(
-            f"{name} from {duration(line[x[0]])} at {x[0]} to {duration(line[x[-1]])} at {x[-1]}"
-        )
-    sizes = sorted({n for line in lines.values() for n in line})
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xticks(sizes, [f"{n:,}" for n in sizes])
-    ax.minorticks_off()
-    plain_log_axis(ax.yaxis)
-    ax.set_xlabel("rows per call")
-    ax.set_ylabel(f"time per row in {unit}")
-    ax.grid(alpha=0.25)
-    label_line_ends(ax, ends)
-    return Figure(fig, f"Time per row against rows per call: {'; '.join(said)}.")
+_TITLE = "<title>What to do with "  # by which a report is known
+_HEAD = 1000  # characters in which the title is
 
 
 def machine() -> dict[str, str]:
-    """Return what the measurement ran on: the figures mean nothing without it.
-
-    Returns
-    -------
-    dict of str to str
-        Processor, memory, load and versions. No name of a person, a machine or a folder.
-    """
-    import psutil
-
-    found = {
-        "date": datetime.date.today().isoformat(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "cores": f"{cores()} for this process",
-        "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
-        "load before": f"{psutil.getloadavg()[0]:.1f}",
-        "Python": platform.python_version(),
-    }
-    for name in ("tensorflow", "keras", "numpy", "onnxruntime", "tf2onnx", "labkit"):
-        for spelling in (name, f"{name}-cpu", f"{name}-intel", f"{name}-macos"):
-            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-                found.setdefault(name, importlib.metadata.version(spelling))
+    """Return what a measurement depends on: date, machine, load, versions, and whose LiteRT."""
+    facts = {"date": datetime.date.today().isoformat()}
+    for name, value in machine_facts().items():
+        facts["load before" if name == "load" else name] = value
     try:
-        found["LiteRT"] = f"the interpreter of {interpreter_class()[1]}"
+        _, package = interpreter_class()
+        facts["LiteRT"] = f"the interpreter of {package}"
     except ImportError as error:
-        found["LiteRT"] = str(error)
-    return found
+        facts["LiteRT"] = str(error)
+    return facts
 
 
-def _processor() -> str:
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(
-            line.partition(":")[2].strip() for line in lines if line.startswith("model name")
-        )
-    return platform.processor() or "unknown"
-
-
-def page(d: Any) -> str:
-    """Return the report as HTML.
-
-    Parameters
-    ----------
-    d : Diagnosis
-        What was measured.
-
-    Returns
-    -------
-    str
-        A whole page: no script, no other file, nothing from the network.
-    """
-    items = "".join(
-        f'<li>{html.escape(a.text)} <span class="because">Measured: {html.escape(a.evidence)}</span></li>'
-        for a in d.advice
+def page(m: Measurements) -> str:
+    """Return the report as HTML: one page without scripts, other files or network addresses."""
+    figures = [pictures.ladder_figure(m)]
+    if m.many:
+        figures.append(pictures.per_row_figure(m))
+    template = _TEMPLATES.get_template("report.html.j2")
+    return template.render(
+        name=m.name,
+        advice=advise(m),
+        figures=[_embedded(figure) for figure in figures],
+        tables=_tables(m),
+        facts=m.facts,
+        machine=m.machine,
+        tolerance=f"{m.tolerance:g}",
+        seconds=duration(m.seconds),
+        budget=f"{m.budget:g}",
     )
-    pictures = "".join(_figure(p) for p in (ladder_picture(d), many_picture(d)) if p)
-    facts = "".join(_row(*pair) for pair in d.facts.items())
-    ran_on = "".join(_row(*pair) for pair in d.machine.items())
-    tables = f"<div class=wide>{d.table._repr_html_()}</div>"
-    if d.many:
-        tables += f"<div class=wide>{d.many_table._repr_html_()}</div>"
-    title = f"What to do with {html.escape(d.name)}"
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title><style>{_STYLE}</style></head><body>
-<h1>{title}</h1>
-<h2>Recommendation</h2><ol>{items}</ol>
-<h2>Pictures</h2>{pictures}
-<h2>Measurements</h2>{tables}
-<h2>The model</h2><table>{facts}</table>
-<h2>The machine</h2><table>{ran_on}</table>
-<h2>How it was measured</h2>
-<p>Each way got the same NumPy input and had to return NumPy numbers equal to those of model(x, training=False), to
-{d.tolerance:g} of the largest value of an output. Then all were measured in turns, one short sample of each per
-round, so that a busy machine slows all alike; predict, which is slow, in turns with model(x) alone. Figures are
-medians; brackets hold the true value with 99 % confidence. The sign ≈ marks what was measured on this machine and
-differs on another. It took {duration(d.seconds)} of {d.budget:g} s allowed.</p>
-</body></html>
-"""
 
 
-def _row(name: str, value: str) -> str:
-    return f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th><td>{html.escape(value)}</td></tr>'
+def summary(m: Measurements) -> str:
+    """Return tables and advice as HTML, for the output of a cell."""
+    template = _TEMPLATES.get_template("summary.html.j2")
+    return template.render(advice=advise(m), tables=_tables(m))
 
 
-def _figure(picture: Figure) -> str:
-    source, words = (
-        base64.b64encode(picture.png()).decode(),
-        html.escape(picture.caption, quote=True),
-    )
-    return f'<figure><img alt="{words}" src="data:image/png;base64,{source}"><figcaption>{words}</figcaption></figure>'
+def _tables(m: Measurements) -> list[Markup]:
+    """Return the tables as HTML."""
+    shown: list[Table] = [tables.ladder_table(m)]
+    if m.many:
+        shown.append(tables.per_row_table(m))
+    return [Markup(table._repr_html_()) for table in shown]
+
+
+def _embedded(figure: Figure) -> dict[str, str]:
+    """Return a caption and an image as text."""
+    return {"caption": figure.caption, "png": base64.b64encode(figure.png()).decode()}
 
 
 def check_target(path: str | os.PathLike) -> Path:
-    """Return where a report shall go, or say why it cannot: before minutes are spent on measuring.
+    """Return the path of a report; raise BadModel if none can be written there.
 
-    Parameters
-    ----------
-    path : path
-        Of the HTML file.
-
-    Returns
-    -------
-    Path
-        The same.
-
-    Raises
-    ------
-    BadModel
-        The folder is not there, or the path is a folder.
+    This is called before minutes are spent on measuring.
     """
     target = Path(path).expanduser()
+    folder = target.parent
     if target.is_dir():
         raise BadModel(
-            f"the report {target.name} would replace a folder: give the name of a file, such as report.html"
+            f"the report {target.name} would replace a folder:"
+            " give the name of a file, such as report.html"
         )
-    if not target.parent.is_dir():
+    if target.exists() and not _is_report(target):
         raise BadModel(
-            f"the report cannot go into {target.parent.name}: there is no such folder; make it first"
+            f"the report would replace {target.name}, which is not a report: give another name"
         )
-    if not os.access(target.parent, os.W_OK):
+    if not folder.is_dir():
         raise BadModel(
-            f"the report cannot be written: the folder {target.parent.name or '.'} is read-only"
+            f"the report cannot be written: there is no folder {folder.name}; make it first"
+        )
+    if not os.access(folder, os.W_OK):
+        raise BadModel(
+            f"the report cannot be written: the folder {folder.name or '.'} is read-only"
         )
     return target
 
 
-def write(text: str, path: str | os.PathLike) -> Path:
-    """Write a file whole or not at all.
-
-    Parameters
-    ----------
-    text : str
-        What it shall hold.
-    path : path
-        Where; what is there is replaced.
-
-    Returns
-    -------
-    Path
-        The same path.
-
-    Raises
-    ------
-    BadModel
-        The disk is full, or the folder does not allow it.
-    """
-    target = check_target(path)
-    fresh = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+def _is_report(path: Path) -> bool:
+    """Return whether a file is the report of some model."""
     try:
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, target)
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return _TITLE in file.read(_HEAD)
+    except OSError:
+        return False
+
+
+def write(text: str, path: str | os.PathLike) -> Path:
+    """Write a report, also in place of an older one, and return its path; or raise BadModel."""
+    target = check_target(path)
+    try:
+        write_atomically(target, text)
     except OSError as error:
-        raise BadModel(
-            f"the report {target.name} cannot be written: {error.strerror or error}"
-        ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            fresh.unlink(missing_ok=True)
+        reason = error.strerror or error
+        raise BadModel(f"the report {target.name} cannot be written: {reason}") from None
     return target

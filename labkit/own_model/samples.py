@@ -1,193 +1,206 @@
-"""Make or fit an input for a model: from its signature, from a shape and a dtype, from an array or a file."""
+"""Make or adapt an input for a model: from its signature, a shape and dtype, an array or a file."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .loading import Subject, layers_of
+from .loading import LoadedModel, layers_of
 from .paths import BadModel
 
-WORDS = ("where", "does", "the", "time", "go", "in", "one", "call")  # for inputs that are texts
+WORDS = ("where", "does", "the", "time", "go", "in", "one", "call")  # for inputs that are text
+_PICTURE_SIZE = 64  # for the open axes of pictures, which have four axes with the batch
+_SERIES_LENGTH = 32  # for the open axes of anything else
+_DEFAULT_DTYPE = "float32"
 
 
-def signature(subject: Subject, shape: Any = None, dtype: Any = None, given: Any = None) -> Any:
-    """Return what the model takes, with every size known but that of the batch.
+# ---- what the model takes ----
 
-    Parameters
-    ----------
-    subject : Subject
-        The model.
-    shape : tuple, dict of str to tuple, or str
-        Of one row, without the batch; by name where there are several inputs. As text: ``"28,28,1"`` or
-        ``"image=28,28,1; ids=20"``.
-    dtype : str or dict of str to str
-        For models that do not say.
-    given : array, dict or list
-        A sample, which says the shape of its rows too.
 
-    Returns
-    -------
-    nested structure of tf.TensorSpec
-        The first size is None, or the batch that the model demands.
+def signature(loaded: LoadedModel, shape: Any = None, dtype: Any = None, given: Any = None) -> Any:
+    """Return what a model takes, as TensorSpecs with all sizes known except the batch size.
 
-    Raises
-    ------
-    BadModel
-        A shape that does not fit, or a model that says nothing and got nothing.
+    `shape` is that of one row and `dtype` its dtype, in one value, in a dict by input name, or as
+    text. `given` is a sample; it tells the shape of its rows too.
     """
+    shape = _parsed_shape(shape)
+    dtype = _parsed_dtype(dtype)
+    if loaded.spec is not None:
+        return _completed(loaded, shape, dtype, given)
+    if given is not None:
+        return _spec_of_sample(given)
+    if shape is None:
+        raise BadModel(
+            f"{loaded.name} does not say what it takes:"
+            " give a sample, or the shape of one row and its dtype"
+        )
+    return _spec_of_shape(shape, dtype)
+
+
+def _spec_of_sample(given: Any) -> Any:
+    """Return TensorSpecs that a sample fits."""
     import tensorflow as tf
 
-    spec = subject.spec
-    shape, dtype = _parsed(shape, numbers=True), _parsed(dtype, numbers=False)
-    if spec is None:
-        if given is not None:
-            arrays = tf.nest.map_structure(tf.convert_to_tensor, given)
-            return tf.nest.map_structure(
-                lambda a: tf.TensorSpec((None, *a.shape[1:]), a.dtype), arrays
-            )
-        if shape is None:
-            raise BadModel(
-                f"{subject.name} does not say what it takes: give a sample, or the shape of one row and its dtype"
-            )
-        spec = (
-            {n: tf.TensorSpec((None, *s), _dtype(n, dtype), name=n) for n, s in shape.items()}
-            if isinstance(shape, dict)
-            else tf.TensorSpec((None, *shape), _dtype("", dtype))
-        )
-        return spec
-    leaves = tf.nest.flatten(spec)
+    def spec_of(array: Any) -> Any:
+        tensor = tf.convert_to_tensor(array)
+        return tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
+
+    return tf.nest.map_structure(spec_of, given)
+
+
+def _spec_of_shape(shape: Any, dtype: Any) -> Any:
+    """Return TensorSpecs for one shape, or for a dict of shapes by input name."""
+    import tensorflow as tf
+
+    if not isinstance(shape, dict):
+        return tf.TensorSpec((None, *shape), _dtype_of("", dtype))
+    specs = {}
+    for name, sizes in shape.items():
+        specs[name] = tf.TensorSpec((None, *sizes), _dtype_of(name, dtype), name=name)
+    return specs
+
+
+def _completed(loaded: LoadedModel, shape: Any, dtype: Any, given: Any) -> Any:
+    """Return the spec of a model with the sizes filled in that it leaves open."""
+    import tensorflow as tf
+
+    leaves = tf.nest.flatten(loaded.spec)
     names = [leaf.name for leaf in leaves]
-    if isinstance(shape, dict) and (unknown := sorted(set(shape) - set(names))):
-        raise BadModel(f"there is no input {unknown[0]!r}; there is {', '.join(names)}")
+    _refuse_unknown_inputs(shape, names)
+    _refuse_unknown_inputs(dtype, names)
+    if dtype is not None:
+        _refuse_other_dtypes(dtype, leaves)
+    if given is None:
+        shapes = _shapes_in_order(shape, names)
+    else:
+        shapes = [array.shape[1:] for array in tf.nest.flatten(given)]
+    sized = [_sized(leaf, wanted, loaded) for leaf, wanted in zip(leaves, shapes, strict=True)]
+    return tf.nest.pack_sequence_as(loaded.spec, sized)
+
+
+def _refuse_unknown_inputs(by_name: Any, names: list[str]) -> None:
+    """Raise BadModel if a dict names an input that the model does not have."""
+    if not isinstance(by_name, dict):
+        return
+    for name in sorted(by_name):
+        if name not in names:
+            raise BadModel(f"there is no input {name!r}; the model takes {', '.join(names)}")
+
+
+def _refuse_other_dtypes(dtype: Any, leaves: list[Any]) -> None:
+    """Raise BadModel if a dtype was given that is not that of the input."""
     for leaf in leaves:
-        wanted = _dtype(leaf.name, dtype) if dtype is not None else leaf.dtype
-        if wanted != leaf.dtype and not (isinstance(dtype, dict) and leaf.name not in dtype):
+        if isinstance(dtype, dict) and leaf.name not in dtype:
+            continue
+        wanted = _dtype_of(leaf.name, dtype)
+        if wanted != leaf.dtype:
             raise BadModel(
-                f"the input {leaf.name} is {leaf.dtype.name}, not {wanted.name}: leave the dtype out"
+                f"the input {leaf.name} is {leaf.dtype.name}, not {wanted.name}: omit the dtype"
             )
-    rows = None if given is None else [a.shape[1:] for a in tf.nest.flatten(given)]
-    fixed = []
-    for i, leaf in enumerate(leaves):
-        wanted = (
-            shape.get(leaf.name) if isinstance(shape, dict) else shape if len(leaves) == 1 else None
+
+
+def _shapes_in_order(shape: Any, names: list[str]) -> list[Any]:
+    """Return the row shape of each input as it was given, or None."""
+    if shape is None:
+        return [None] * len(names)
+    if isinstance(shape, dict):
+        return [shape.get(name) for name in names]
+    if len(names) > 1:
+        raise BadModel(
+            f"there are {len(names)} inputs: give each shape by its name, {', '.join(names)}"
         )
-        if shape is not None and not isinstance(shape, dict) and len(leaves) > 1:
-            raise BadModel(
-                f"there are {len(leaves)} inputs: give each shape by its name, {', '.join(names)}"
-            )
-        known = rows[i] if rows and len(rows) == len(leaves) else wanted
-        fixed.append(_sized(leaf, known, subject))
-    return tf.nest.pack_sequence_as(spec, fixed)
+    return [shape]
 
 
-def _sized(leaf: Any, wanted: Any, subject: Subject) -> Any:
+def _sized(leaf: Any, wanted: Any, loaded: LoadedModel) -> Any:
+    """Return the spec of one input with the wanted row shape, or with sizes chosen here."""
     import tensorflow as tf
 
-    if leaf.shape.rank is None:
+    rank = leaf.shape.rank
+    if rank is None:
         if wanted is None:
             raise BadModel(
                 f"the input {leaf.name} has no fixed number of axes: give the shape of one row"
             )
         return tf.TensorSpec((None, *wanted), leaf.dtype, name=leaf.name)
-    if leaf.shape.rank == 0:
+    if rank == 0:
         raise BadModel(
-            f"the input {leaf.name} is a single number without a batch axis, which cannot be measured here"
+            f"the input {leaf.name} is a single number without a batch axis,"
+            " which cannot be measured"
         )
-    sizes = list(leaf.shape)
-    if wanted is not None and (
-        len(wanted) != len(sizes) - 1
-        or any(a not in (None, b) for a, b in zip(sizes[1:], wanted, strict=True))
-    ):
-        said = tuple("any" if n is None else n for n in sizes[1:])
-        raise BadModel(
-            f"one row of the input {leaf.name} has the shape {said}, without the batch; got {tuple(wanted)}"
+    batch, *row = leaf.shape
+    if wanted is not None:
+        _refuse_other_shape(leaf.name, row, wanted)
+        row = wanted
+    elif None in row:
+        free = _PICTURE_SIZE if rank == 4 else _SERIES_LENGTH
+        _add_note(
+            loaded,
+            f"the input {leaf.name} allows any size on some axes: measured with {free};"
+            " give a shape to choose",
         )
-    if wanted is None and None in sizes[1:]:
-        free = 64 if len(sizes) == 4 else 32  # a small picture; a short series or text
-        note = f"the input {leaf.name} allows any size on some axes: measured with {free}; give a shape to choose"
-        if note not in subject.notes:
-            subject.notes.append(note)
-        wanted = [free if n is None else n for n in sizes[1:]]
-    return tf.TensorSpec(
-        (sizes[0], *(wanted if wanted is not None else sizes[1:])), leaf.dtype, name=leaf.name
+        row = [free if size is None else size for size in row]
+    return tf.TensorSpec((batch, *row), leaf.dtype, name=leaf.name)
+
+
+def _refuse_other_shape(name: str, row: list[int | None], wanted: Any) -> None:
+    """Raise BadModel if the wanted row shape is not one that the input allows."""
+    fits = len(wanted) == len(row) and all(
+        size in (None, other) for size, other in zip(row, wanted, strict=True)
     )
+    if not fits:
+        allowed = tuple("any" if size is None else size for size in row)
+        raise BadModel(
+            f"one row of the input {name} has the shape {allowed}, without the batch;"
+            f" got {tuple(wanted)}"
+        )
 
 
-def make(spec: Any, batch: int, *, limit: int = 2, seed: int = 0) -> Any:
-    """Return a random input: floats and numbers below `limit` from a seed, words for text.
+def _add_note(loaded: LoadedModel, note: str) -> None:
+    """Add a note for the report once."""
+    if note not in loaded.notes:
+        loaded.notes.append(note)
 
-    Parameters
-    ----------
-    spec : nested structure of tf.TensorSpec
-        From `signature`.
-    batch : int
-        Rows.
-    limit : int
-        Integers stay below it, so that they are valid places in every embedding of the model.
-    seed : int
-        Of the random numbers.
 
-    Returns
-    -------
-    nested structure of numpy.ndarray
-        Texts are string tensors, because `predict` takes no array of them.
-    """
+# ---- random inputs ----
+
+
+def make(spec: Any, batch_size: int, *, limit: int = 2, seed: int = 0) -> Any:
+    """Return a random input: floats from 0 to 1, integers below `limit`, words for text."""
     import numpy as np
     import tensorflow as tf
 
     rng = np.random.default_rng(seed)
 
-    def leaf(s: Any) -> Any:
-        size = (batch, *s.shape[1:])
-        if s.dtype == tf.string:
+    def leaf(spec: Any) -> Any:
+        size = (batch_size, *spec.shape[1:])
+        if spec.dtype == tf.string:  # as a tensor, because `predict` takes no array of text
             return tf.constant(rng.choice(WORDS, size=size).tolist())
-        if s.dtype == tf.bool:
+        if spec.dtype == tf.bool:
             return rng.random(size) < 0.5
-        if s.dtype.is_integer:
-            return rng.integers(0, max(1, limit), size).astype(s.dtype.as_numpy_dtype)
-        return rng.random(size).astype(s.dtype.as_numpy_dtype)
+        if spec.dtype.is_integer:
+            return rng.integers(0, max(1, limit), size).astype(spec.dtype.as_numpy_dtype)
+        return rng.random(size).astype(spec.dtype.as_numpy_dtype)
 
     return tf.nest.map_structure(leaf, spec)
 
 
-def limit_of(subject: Subject) -> int:
-    """Return how many different integers every embedding of a Keras model knows; 2 where that is not known.
+def limit_of(loaded: LoadedModel) -> int:
+    """Return the limit below which an integer is valid in every embedding of a model, at least 1.
 
-    Parameters
-    ----------
-    subject : Subject
-        The model.
-
-    Returns
-    -------
-    int
-        At least 1.
+    It is 2 if the model has no embedding that Keras knows.
     """
-    sizes = [layer.input_dim for layer in layers_of(subject.model) if hasattr(layer, "output_dim")]
+    sizes = [layer.input_dim for layer in layers_of(loaded.model) if hasattr(layer, "output_dim")]
     return max(1, min(sizes, default=2))
 
 
+# ---- samples ----
+
+
 def read(source: Any) -> Any:
-    """Return a sample from a .npy or .npz file; anything else as it is.
-
-    Parameters
-    ----------
-    source : path, array, dict or list
-        An .npz file gives a dict of its arrays.
-
-    Returns
-    -------
-    array, dict or list
-        With NumPy arrays in it.
-
-    Raises
-    ------
-    BadModel
-        No such file, or nothing NumPy can read safely.
-    """
+    """Return the arrays of a .npy file, or of a .npz file as a dict; anything else as it is."""
     import numpy as np
 
-    if source is None or not isinstance(source, (str, Path)):
+    if not isinstance(source, (str, Path)):
         return source
     path = Path(source).expanduser()
     if path.suffix.lower() not in (".npy", ".npz"):
@@ -196,138 +209,170 @@ def read(source: Any) -> Any:
         )
     try:
         data = np.load(path, allow_pickle=False)  # a pickle could run code
-        return {name: data[name] for name in data.files} if hasattr(data, "files") else data
+        if not isinstance(data, np.lib.npyio.NpzFile):
+            return data
+        with data:
+            return {name: data[name] for name in data.files}
     except FileNotFoundError:
         raise BadModel(f"there is no sample file {path.name}; check the spelling") from None
     except Exception as error:
-        raise BadModel(
-            f"the sample {path.name} cannot be read: {' '.join(str(error).split())[:120]}"
-        ) from None
+        reason = " ".join(str(error).split())[:120]
+        raise BadModel(f"the sample {path.name} cannot be read: {reason}") from None
 
 
 def arranged(given: Any, spec: Any) -> Any:
-    """Return a sample in the structure and dtypes that the model wants.
-
-    Parameters
-    ----------
-    given : array, dict or list
-        As the caller has it: a dict by input name also where the model takes a list.
-    spec : nested structure of tf.TensorSpec
-        What the model takes.
-
-    Returns
-    -------
-    nested structure of numpy.ndarray
-        Texts as string tensors.
-
-    Raises
-    ------
-    BadModel
-        Inputs are missing, or their kind does not fit.
-    """
-    import numpy as np
+    """Return a sample in the structure and dtypes that the model takes."""
     import tensorflow as tf
 
     if spec is None:
-        return tf.nest.map_structure(np.asarray, given)
+        arrays = _as_arrays(given)
+        for array in tf.nest.flatten(arrays):
+            _refuse_without_rows(array, "the model")
+        return arrays
     leaves = tf.nest.flatten(spec)
-    names = [leaf.name for leaf in leaves]
-    if isinstance(given, Mapping):
-        if len(given) == len(leaves) == 1:  # whatever its name
-            given = list(given.values())
-        elif isinstance(spec, Mapping) and set(given) == set(spec):
-            given = tf.nest.flatten({key: given[key] for key in spec})
-        elif missing := [name for name in names if name not in given]:
-            raise BadModel(f"the sample has no {missing[0]!r}; the model takes {', '.join(names)}")
-        else:
-            given = [given[name] for name in names]
-    elif len(leaves) == 1:
-        wrapped = (
-            isinstance(given, (list, tuple))
-            and len(given) == 1
-            and np.ndim(given[0]) == leaves[0].shape.rank
-        )
-        given = list(given) if wrapped else [given]
-    if not isinstance(given, (list, tuple)) or len(given) != len(leaves):
-        raise BadModel(f"the sample must hold {len(leaves)} arrays: {', '.join(names)}")
-    fitted = []
-    for array, leaf in zip(given, leaves, strict=True):
-        try:
-            values = np.asarray(array)
-            if values.ndim == 0 or not len(values):
-                raise BadModel(
-                    f"the sample of {leaf.name} has no row: its first axis must be the batch"
-                )
-            fitted.append(
-                tf.constant(values.tolist(), tf.string)
-                if leaf.dtype == tf.string
-                else values.astype(leaf.dtype.as_numpy_dtype)
-            )
-        except (TypeError, ValueError) as error:
-            if isinstance(error, BadModel):
-                raise
-            raise BadModel(
-                f"the sample of {leaf.name} cannot be made {leaf.dtype.name}: {error}"
-            ) from None
+    arrays = _in_order(given, spec, leaves)
+    fitted = [_fitted(array, leaf) for array, leaf in zip(arrays, leaves, strict=True)]
     return tf.nest.pack_sequence_as(spec, fitted)
 
 
-def resized(x: Any, batch: int) -> Any:
-    """Return a sample with so many rows: its own, over and over.
+def _as_arrays(given: Any) -> Any:
+    """Return a sample of unknown structure with arrays in it: a list of numbers is one array."""
+    import numpy as np
 
-    Parameters
-    ----------
-    x : nested structure of array
-        The sample.
-    batch : int
-        Rows wanted.
+    if isinstance(given, Mapping):
+        return {name: np.asarray(value) for name, value in given.items()}
+    if isinstance(given, (list, tuple)) and any(hasattr(item, "shape") for item in given):
+        return [np.asarray(item) for item in given]
+    return np.asarray(given)
 
-    Returns
-    -------
-    nested structure of array
-        Of the same kind.
-    """
+
+def _in_order(given: Any, spec: Any, leaves: list[Any]) -> list[Any]:
+    """Return the parts of a sample in the order of the inputs of the model."""
+    names = [leaf.name for leaf in leaves]
+    if isinstance(given, Mapping):
+        return _in_order_of_names(given, spec, names)
+    if len(leaves) == 1:
+        return _only_one(given, leaves[0])
+    if not isinstance(given, (list, tuple)) or len(given) != len(leaves):
+        raise BadModel(f"the sample must hold {len(leaves)} arrays: {', '.join(names)}")
+    return list(given)
+
+
+def _in_order_of_names(given: Mapping[str, Any], spec: Any, names: list[str]) -> list[Any]:
+    """Return the values of a dict in the order of the inputs."""
+    if len(given) == len(names) == 1:  # whatever its name
+        return list(given.values())
+    if isinstance(spec, Mapping) and len(spec) == len(names) and set(given) == set(spec):
+        return [given[key] for key in sorted(spec)]  # the order in which tf.nest flattens a dict
+    for name in names:
+        if name not in given:
+            raise BadModel(f"the sample has no {name!r}; the model takes {', '.join(names)}")
+    return [given[name] for name in names]
+
+
+def _only_one(given: Any, leaf: Any) -> list[Any]:
+    """Return a list of one array, from the array or from a list that contains it."""
+    import numpy as np
+
+    is_wrapped = (
+        isinstance(given, (list, tuple))
+        and len(given) == 1
+        and np.ndim(given[0]) == leaf.shape.rank
+    )
+    return list(given) if is_wrapped else [given]
+
+
+def _fitted(array: Any, leaf: Any) -> Any:
+    """Return one array in the dtype of its input; text becomes a string tensor."""
     import numpy as np
     import tensorflow as tf
 
-    def leaf(a: Any) -> Any:
-        which = np.arange(batch) % len(a)
-        return tf.gather(a, which) if tf.is_tensor(a) else a[which]
+    try:
+        values = np.asarray(array)
+        _refuse_without_rows(values, leaf.name)
+        if leaf.dtype == tf.string:
+            return tf.constant(values.tolist(), tf.string)
+        return values.astype(leaf.dtype.as_numpy_dtype)
+    except BadModel:
+        raise
+    except (TypeError, ValueError) as error:
+        raise BadModel(
+            f"the sample of {leaf.name} cannot be made {leaf.dtype.name}: {error}"
+        ) from None
 
-    return tf.nest.map_structure(leaf, x)
+
+def _refuse_without_rows(array: Any, name: str) -> None:
+    """Raise BadModel if an array has no batch axis, or no row in it."""
+    if array.ndim == 0 or len(array) == 0:
+        raise BadModel(f"the sample of {name} has no row: its first axis must be the batch")
 
 
-def _dtype(name: str, dtype: Any) -> Any:
+def resized(sample: Any, batch_size: int) -> Any:
+    """Return a sample with `batch_size` rows: its own, repeated as often as needed."""
+    import numpy as np
     import tensorflow as tf
 
-    wanted = (dtype.get(name, "float32") if isinstance(dtype, dict) else dtype) or "float32"
+    def leaf(array: Any) -> Any:
+        which = np.arange(batch_size) % len(array)
+        return tf.gather(array, which) if tf.is_tensor(array) else array[which]
+
+    return tf.nest.map_structure(leaf, sample)
+
+
+# ---- shapes and dtypes as text, as a terminal and a form give them ----
+
+
+def _dtype_of(name: str, dtype: Any) -> Any:
+    """Return the dtype for one input; float32 unless given."""
+    import tensorflow as tf
+
+    wanted = dtype
+    if isinstance(dtype, dict):
+        wanted = dtype.get(name)
     try:
-        return tf.as_dtype(wanted)
+        return tf.as_dtype(wanted or _DEFAULT_DTYPE)
     except TypeError:
         raise BadModel(
             f"there is no dtype {wanted!r}: give one such as float32, int32 or string"
         ) from None
 
 
-def _parsed(value: Any, numbers: bool) -> Any:
-    """Read a shape or dtype given as text, as a terminal and a form do."""
+def _parsed_dtype(value: Any) -> Any:
+    """Return a dtype, or a dict of dtypes by input name; None if nothing was given."""
     if not isinstance(value, str):
-        return value or None if not isinstance(value, tuple) else value
-    text = value.strip()
-    if not text:
+        return value or None
+    return _parts_by_name(value) or value.strip() or None
+
+
+def _parsed_shape(value: Any) -> Any:
+    """Return the shape of a row, or a dict of shapes by input name; None if nothing was given."""
+    if isinstance(value, tuple):
+        return value  # also the empty one: a row may be a single number
+    if not isinstance(value, str):
+        return value or None
+    if not value.strip():
         return None
-    parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
-    parts = {name.strip(): said.strip() for name, said in parts.items()}
-    if not numbers:
-        return parts or text
     try:
+        parts = _parts_by_name(value)
         if parts:
-            return {
-                name: tuple(int(n) for n in said.split(",") if n.strip())
-                for name, said in parts.items()
-            }
-        return tuple(int(n) for n in text.strip("()[]").split(",") if n.strip())
+            return {name: _sizes(text) for name, text in parts.items()}
+        return _sizes(value.strip().strip("()[]"))
     except ValueError:
         raise BadModel(
             f"a shape is written 28,28,1 or image=28,28,1; ids=20, got {value!r}"
         ) from None
+
+
+def _parts_by_name(text: str) -> dict[str, str]:
+    """Return the parts of a text such as ``image=28,28,1; ids=20``; empty if it names nothing."""
+    parts = {}
+    for part in text.split(";"):
+        name, equals, value = part.partition("=")
+        if equals:
+            parts[name.strip()] = value.strip()
+    return parts
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """Return the sizes in a text such as ``28,28,1``."""
+    return tuple(int(size) for size in text.split(",") if size.strip())

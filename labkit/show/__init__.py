@@ -1,1 +1,1 @@
-"""How a result looks: numbers, tables, figures, sliders. This part knows nothing of the rest of labkit."""
+"""Numbers, tables, figures and sliders. This part imports nothing from the rest of labkit."""

@@ -1,51 +1,48 @@
-"""What an error says, on one line."""
+"""The message of an error, on one line."""
 
 import re
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# AutoGraph puts the place before the message: file names of this machine, line by line.
+_PLACE = re.compile(r"^in user code: .*\b\w*(?:Error|Exception): ")
+# Keras puts all the arguments behind it.
+_ARGUMENTS = " Arguments received by"
+# An error in a running graph: its message, then the node that raised it.
+_MESSAGE_AND_NODE = re.compile(r"^(.*)\n\s+\[\[\{\{node", re.MULTILINE)
+# A path of two folders or more, and the name of the file in it.
+_PATH = re.compile(r"(?<![\w.+-])(?:[A-Za-z]:)?[\w.+-]*(?:[/\\][\w.+-]+)+[/\\]([\w.+-]+)")
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
 
 def message(error: BaseException) -> str:
-    r"""Return what an error says, on one line, without what is put around it.
+    r"""Return the message of an error on one line, without what AutoGraph and Keras put around it.
 
-    Parameters
-    ----------
-    error : BaseException
-        AutoGraph puts the place before the message, a file name of this machine; Keras colours it, and puts all
-        arguments behind it.
-
-    Returns
-    -------
-    str
-        The message alone.
-
-    Examples
-    --------
-    >>> message(TypeError("in user code:\n\n  File 'x', line 3, in f *\n    a + b\n\n    TypeError: no sum"))
+    >>> message(TypeError("in user code:\n\n  File 'x', line 3, in f *\n\n    TypeError: no sum"))
     'no sum'
     """
-    text = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
-    text = re.sub(r"^in user code: .*\b\w*(?:Error|Exception): ", "", text)
-    return text.partition(" Arguments received by")[0]
+    words = _COLOUR.sub("", str(error)).split()
+    text = _PLACE.sub("", " ".join(words))
+    return text.partition(_ARGUMENTS)[0]
 
 
-def one_line(error: BaseException, most: int = 200) -> str:
-    """Return the kind of an error and what it says, for a learner whose answer raised it.
+def one_line(error: BaseException, most: int = 200, *, paths: bool = True) -> str:
+    r"""Return the type of an error and at most `most` characters of its message.
 
-    Parameters
-    ----------
-    error : BaseException
-        What was raised; of an error while a graph runs only the sentence is kept, not the way there.
-    most : int
-        Characters of the message.
+    Without `paths`, a file is named without its folders, and no address of an object remains.
 
-    Returns
-    -------
-    str
-        Such as ``ValueError: no such file``.
-
-    Examples
-    --------
     >>> one_line(ValueError("no such file"))
     'ValueError: no such file'
+    >>> one_line(ValueError("no /home/someone/x/model.h5 here\nTraceback"), paths=False)
+    'ValueError: no model.h5 here Traceback'
     """
-    in_graph = re.search(r"^(.*)\n\s+\[\[\{\{node", str(error), re.MULTILINE)
-    return f"{type(error).__name__}: {(in_graph[1] if in_graph else message(error))[:most]}"
+    in_graph = _MESSAGE_AND_NODE.search(str(error))
+    text = in_graph[1] if in_graph else message(error)
+    if not paths:
+        text = _PATH.sub(r"\1", text)
+        text = _ADDRESS.sub("", text)
+    if len(text) > most:
+        whole_words = text[:most].rsplit(" ", 1)[0]
+        text = f"{whole_words} …"
+    if not text:
+        return type(error).__name__
+    return f"{type(error).__name__}: {text}"

@@ -1,138 +1,160 @@
-"""Sliders over a picture, with a twin that needs no sliders: for paper, web pages and screen readers."""
+"""Sliders over a figure, and the same without sliders: for paper, web pages and screen readers."""
 
 import base64
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .errors import one_line
 from .figure import Figure
+from .widget import show_widget
 
 
 class Explorer:
-    """What `explore` returns: it shows itself at the end of a cell.
+    """Sliders over a figure; it shows itself at the end of a cell."""
 
-    Attributes
-    ----------
-    settings : dict of str to list
-        The values of each slider.
-    """
+    def __init__(self, draw: Callable[..., Figure], settings: Mapping[str, Sequence[Any]]):
+        self.settings = {name: list(values) for name, values in settings.items()}
+        self._draw = draw
+        self._drawn: dict[tuple[Any, ...], Figure] = {}
 
-    def __init__(self, draw: Callable[..., Figure], settings: dict[str, list]):
-        self.settings, self._draw, self._kept = settings, draw, {}
-
-    def picture(self, **values: Any) -> Figure:
-        """Return the picture for these settings; each is drawn once."""
+    def figure(self, **values: Any) -> Figure:
+        """Return the figure for these values of the sliders; each figure is drawn once."""
         key = tuple(values[name] for name in self.settings)
-        if key not in self._kept:
-            self._kept[key] = self._draw(**values)
-        return self._kept[key]
-
-    def _stops(self) -> list[dict[str, Any]]:
-        """First, middle and last setting, all sliders together."""
-        return [
-            {n: v[round(at * (len(v) - 1))] for n, v in self.settings.items()} for at in (0, 0.5, 1)
-        ]
+        if key not in self._drawn:
+            self._drawn[key] = self._draw(**values)
+        return self._drawn[key]
 
     def __repr__(self) -> str:
-        return "\n".join(
-            f"{_named(stop)}: {self.picture(**stop).caption}" for stop in self._stops()
-        )
+        lines = []
+        for values in self._examples():
+            lines.append(self._caption_with_values(values))
+        return "\n".join(lines)
 
     def widget(self) -> Any:
-        """Return the sliders and the picture as a widget."""
+        """Return the sliders, the image and the caption as a widget."""
         import ipywidgets as widgets
 
-        middle = self._stops()[1]
-        sliders = {
-            name: widgets.SelectionSlider(
-                options=[(str(v), v) for v in values],
+        sliders = self._sliders()
+        image = widgets.Image(format="png", layout=widgets.Layout(width="760px", max_width="100%"))
+        image.add_class("labkit-picture")
+        caption = widgets.HTML()
+        caption.add_class("labkit-caption")
+
+        def show_figure() -> None:
+            caption.value = "<i>measuring …</i>"
+            values = {name: slider.value for name, slider in sliders.items()}
+            figure = self.figure(**values)
+            image.value = figure.png()
+            caption.value = f"<i>{html.escape(figure.caption)}</i>"
+
+        def slider_moved(_change: Any) -> None:
+            try:
+                show_figure()
+            except Exception as error:  # an error of a callback appears nowhere on the page
+                caption.value = f"<b>{html.escape(one_line(error))}</b>"
+
+        for slider in sliders.values():
+            slider.observe(slider_moved, "value")
+        show_figure()
+        return widgets.VBox([*sliders.values(), image, caption])
+
+    def _sliders(self) -> dict[str, Any]:
+        """Return the sliders by name, each at its middle value."""
+        import ipywidgets as widgets
+
+        _, middle, _ = self._examples()
+        sliders = {}
+        for name, values in self.settings.items():
+            sliders[name] = widgets.SelectionSlider(
+                options=[(str(value), value) for value in values],
                 value=middle[name],
                 description=name.replace("_", " "),
                 continuous_update=False,
                 style={"description_width": "8em"},
                 layout=widgets.Layout(width="32em"),
             )
-            for name, values in self.settings.items()
-        }
-        image = widgets.Image(format="png", layout=widgets.Layout(width="760px", max_width="100%"))
-        caption = widgets.HTML()
-        image.add_class("labkit-picture")
-        caption.add_class("labkit-caption")
+        return sliders
 
-        def show(_: Any = None) -> None:
-            caption.value = "<i>measuring …</i>"
-            picture = self.picture(**{name: slider.value for name, slider in sliders.items()})
-            image.value, caption.value = picture.png(), f"<i>{html.escape(picture.caption)}</i>"
+    def _examples(self) -> list[dict[str, Any]]:
+        """Return three settings of the sliders: all first, all middle and all last values."""
+        first = {name: values[0] for name, values in self.settings.items()}
+        middle = {name: _middle(values) for name, values in self.settings.items()}
+        last = {name: values[-1] for name, values in self.settings.items()}
+        return [first, middle, last]
 
-        for slider in sliders.values():
-            slider.observe(show, "value")
-        show()
-        return widgets.VBox([*sliders.values(), image, caption])
+    def _caption_with_values(self, values: dict[str, Any]) -> str:
+        named = ", ".join(f"{name}={value}" for name, value in values.items())
+        return f"{named}: {self.figure(**values).caption}"
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
         try:
             box = self.widget()
-            view = {"model_id": box.model_id, "version_major": 2, "version_minor": 0}
-            names = "sliders: " + ", ".join(self.settings)
-            display(
-                {"application/vnd.jupyter.widget-view+json": view, "text/plain": names}, raw=True
-            )
-        except ImportError:  # without widgets the twin is all there is
+        except ImportError:  # without ipywidgets there are only the three examples
             pass
-        display({"text/html": self._twin(), "text/plain": repr(self)}, raw=True)
+        else:
+            show_widget(box, "sliders: " + ", ".join(self.settings))
+        show_widget(None, repr(self), self._without_sliders())
 
-    def _twin(self) -> str:
+    def _without_sliders(self) -> str:
+        """Return the three examples as HTML, with the images inside."""
         parts = []
-        for stop in self._stops():
-            picture = self.picture(**stop)
-            source = base64.b64encode(picture.png(dpi=60)).decode()
-            words = html.escape(f"{_named(stop)}: {picture.caption}")
-            parts.append(f'<p>{words}</p><img alt="{words}" src="data:image/png;base64,{source}">')
+        for values in self._examples():
+            png = self.figure(**values).png(dpi=60)
+            source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+            caption = html.escape(self._caption_with_values(values))
+            parts.append(f'<p>{caption}</p><img alt="{caption}" src="{source}">')
         return f"<details><summary>The same without sliders</summary>{''.join(parts)}</details>"
 
 
+def _middle(values: Sequence[Any]) -> Any:
+    return values[round((len(values) - 1) / 2)]
+
+
 def explore(draw: Callable[..., Figure], **settings: Sequence[Any]) -> Explorer:
-    """Put sliders over a function that returns a picture.
+    """Put sliders over a function that returns a figure.
 
     Parameters
     ----------
     draw : callable
-        Takes one keyword per slider and returns a `Picture`, such as ``compare(...).plot()``. Each setting is drawn
-        once and then kept, so that moving back shows the same measurement.
+        Takes one keyword per slider and returns a `labkit.figure.Figure`, such as
+        ``compare(...).plot()``. It is called once for each setting; its figure is then kept, so
+        that moving back shows the same measurement.
     **settings : sequence
         The values of each slider, at least two.
 
     Returns
     -------
     Explorer
-        Sliders, picture and caption; below them the first, middle and last setting without sliders.
+        At the end of a cell it shows the sliders with the figure and its caption. Below them are
+        the figures of all first, all middle and all last values, which need no sliders.
 
     Raises
     ------
-    TypeError, ValueError
-        `draw` is not callable, or a slider has fewer than two values.
+    TypeError
+        `draw` is not callable.
+    ValueError
+        There is no slider, or a slider has fewer than two values.
 
     Examples
     --------
     >>> from labkit.show.figure import Figure, new_axes
-    >>> explore(lambda n: Figure(new_axes()[0], f"n is {n}"), n=[1, 2, 3])
-    n=1: n is 1
-    n=2: n is 2
-    n=3: n is 3
+    >>> def draw(n):
+    ...     fig, ax = new_axes()
+    ...     ax.plot([0, n], [0, n])
+    ...     return Figure(fig, f"A line up to {n}.")
+    >>> explore(draw, n=[1, 2, 3])
+    n=1: A line up to 1.
+    n=2: A line up to 2.
+    n=3: A line up to 3.
     """
     if not callable(draw):
         raise TypeError(
-            f"draw must be a function that returns a picture, got a {type(draw).__name__}"
+            f"draw must be a function that returns a Figure, got a {type(draw).__name__}"
         )
+    if not settings:
+        raise ValueError("explore needs at least one slider: explore(draw, batch=[1, 8, 64])")
     for name, values in settings.items():
         if len(values) < 2:
             raise ValueError(f"the slider {name!r} needs at least two values, got {list(values)}")
-    if not settings:
-        raise ValueError("explore needs at least one slider: explore(draw, batch=[1, 8, 64])")
-    return Explorer(draw, {name: list(values) for name, values in settings.items()})
-
-
-def _named(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values.items())
+    return Explorer(draw, settings)

@@ -1,7 +1,7 @@
 """Numbers, times and units as text, in one closed format.
 
-The mark ≈ stands before every measured number and before nothing else. So a reader sees at once what will differ on
-another machine, and the tests can set aside exactly that (`tests/nbval_sanitize.cfg`).
+The mark ≈ precedes every measured number and nothing else. It tells a reader what will differ on
+another machine, and the tests set aside exactly that (`tests/nbval_sanitize.cfg`).
 """
 
 import math
@@ -9,22 +9,22 @@ from collections.abc import Iterable
 
 MARK = "≈"
 
-
+_MOST_DECIMALS = 9
 _TIME_UNITS = (("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0))
 
 
 def digits(x: float) -> str:
-    """Return three significant digits, never with an exponent.
+    """Return a number with three significant digits, never with an exponent.
 
     Parameters
     ----------
     x : float
-        Any number, also an infinite one.
+        Any number.
 
     Returns
     -------
     str
-        With a comma between thousands.
+        With a comma between thousands; ``"?"`` where `x` is infinite or not a number.
 
     Examples
     --------
@@ -35,23 +35,28 @@ def digits(x: float) -> str:
         return "?"
     if x == 0:
         return "0"
-    places = 2 - math.floor(math.log10(abs(x)))
-    rounded = round(x, places)
-    places = 2 - math.floor(math.log10(abs(rounded)))  # 9.999 rounds up to 10.0, one place fewer
-    return f"{rounded:,.{max(0, min(places, 9))}f}"
+    rounded = round(x, _decimals(x))
+    # 9.999 rounds up to 10.0, which needs one decimal fewer than 9.999.
+    decimals = min(_decimals(rounded), _MOST_DECIMALS)
+    return f"{rounded:,.{max(decimals, 0)}f}"
+
+
+def _decimals(x: float) -> int:
+    """Return the decimal places that leave three significant digits; negative from 1,000 on."""
+    return 2 - math.floor(math.log10(abs(x)))
 
 
 def measured(x: float, unit: str = "", interval: tuple[float, float] | None = None) -> str:
-    """Return a measured figure: the mark, the number, its unit, its interval.
+    """Return a measured number: the ≈ mark, the number, its unit and its interval.
 
     Parameters
     ----------
     x : float
-        The value in `unit`.
+        The value, in `unit`.
     unit : str
         Such as ``"ms"``; ``"×"`` follows the number without a space.
     interval : (float, float), optional
-        Ends in the same unit.
+        The ends of its interval, in `unit`.
 
     Returns
     -------
@@ -63,8 +68,12 @@ def measured(x: float, unit: str = "", interval: tuple[float, float] | None = No
     >>> measured(0.0123, "s"), measured(4.812, "×", (4.7, 4.92))
     ('≈0.0123 s', '≈4.81× [4.70, 4.92]')
     """
-    tail = f" [{digits(interval[0])}, {digits(interval[1])}]" if interval else ""
-    return f"{MARK}{digits(x)}{'' if unit in ('', '×') else ' '}{unit}{tail}"
+    space = "" if unit in ("", "×") else " "
+    text = f"{MARK}{digits(x)}{space}{unit}"
+    if interval is None:
+        return text
+    low, high = interval
+    return f"{text} [{digits(low)}, {digits(high)}]"
 
 
 def measured_count(n: int, unit: str) -> str:
@@ -91,17 +100,18 @@ def measured_count(n: int, unit: str) -> str:
 
 
 def time_unit(seconds: Iterable[float]) -> tuple[str, float]:
-    """Return the unit in which these times read best together, and its size in seconds.
+    """Return the unit in which several times are easiest to read, and its size.
 
     Parameters
     ----------
     seconds : iterable of float
-        Times; those that are not positive and finite do not vote.
+        Times in seconds; those that are not positive and finite are ignored.
 
     Returns
     -------
     (str, float)
-        Such as ``("ms", 0.001)``: one unit for the whole of a table or picture.
+        The unit and its size in seconds, such as ``("ms", 0.001)``: one unit for a whole table or
+        figure. It is the largest unit that is not larger than the geometric mean of the times.
 
     Examples
     --------
@@ -109,12 +119,13 @@ def time_unit(seconds: Iterable[float]) -> tuple[str, float]:
     ('ms', 0.001)
     """
     logs = [math.log10(s) for s in seconds if s > 0 and math.isfinite(s)]
-    middle = 10 ** (sum(logs) / len(logs)) if logs else 1.0
-    name, size = _TIME_UNITS[0]
+    if not logs:
+        return _TIME_UNITS[-1]
+    middle = 10 ** (sum(logs) / len(logs))
     for name, size in reversed(_TIME_UNITS):
         if middle >= size:
             return name, size
-    return name, size
+    return _TIME_UNITS[0]
 
 
 def duration(
@@ -122,16 +133,16 @@ def duration(
     interval: tuple[float, float] | None = None,
     unit: tuple[str, float] | None = None,
 ) -> str:
-    """Return a measured time.
+    """Return a measured time with its unit and its interval.
 
     Parameters
     ----------
     seconds : float
-        The time.
+        The time in seconds.
     interval : (float, float), optional
-        Its ends, in seconds.
+        The ends of its interval, in seconds.
     unit : (str, float), optional
-        From `time_unit`, where several times share one.
+        What `time_unit` returned for several times; chosen for this one by default.
 
     Returns
     -------
@@ -140,8 +151,11 @@ def duration(
 
     Examples
     --------
-    >>> duration(0.00123)
-    '≈1.23 ms'
+    >>> duration(0.00123), duration(0.00123, (0.0012, 0.0013), unit=("s", 1.0))
+    ('≈1.23 ms', '≈0.00123 s [0.00120, 0.00130]')
     """
     name, size = unit or time_unit([seconds])
-    return measured(seconds / size, name, interval and (interval[0] / size, interval[1] / size))
+    if interval is None:
+        return measured(seconds / size, name)
+    low, high = interval
+    return measured(seconds / size, name, (low / size, high / size))

@@ -8,6 +8,11 @@ def one_by_one(model, requests):
     return np.concatenate([model(row[None]) for row in requests])
 
 
+def one_by_one_in_a_graph(model, requests):
+    graph = tf.function(model)
+    return np.concatenate([graph(row[None]) for row in requests])
+
+
 def all_at_once(model, requests):
     return model(np.stack(requests))
 
@@ -25,6 +30,10 @@ def no_return(model, requests):
 
 def forgets_to_stack(model, requests):
     return model(requests)
+
+
+def forgets_to_stack_in_a_graph(model, requests):
+    return tf.function(model)(requests)
 
 
 def eager(model):
@@ -65,20 +74,40 @@ def one_call_per_row(model, stream):
         yield model(row[None])[0]
 
 
+def one_graph_call_per_row(model, stream):
+    graph = tf.function(model)
+    for row in stream:
+        yield graph(row[None])[0]
+
+
+def no_yield(model, stream):
+    model(np.stack(list(stream)))
+
+
 WRONG = [
     ("02.1", "one by one", one_by_one, "model calls for"),
+    ("02.1", "one by one in a graph", one_by_one_in_a_graph, "model calls for"),
     ("02.1", "all at once", all_at_once, "at most 64 rows in one call"),
     ("02.1", "drops the rest", drops_the_rest, "instead of"),
     ("02.1", "no return", no_return, "is a `return` missing?"),
     ("02.1", "forgets to stack", forgets_to_stack, "np.stack makes one"),
+    (
+        "02.1",
+        "forgets to stack, in a graph",
+        forgets_to_stack_in_a_graph,
+        "np.stack makes one",
+    ),
     ("02.2", "eager", eager, "fewer than 70 %"),
     ("02.2", "a new function per row", a_new_function_per_row, "traced once, outside"),
     ("02.2", "returns nothing", result_not_function, "make_answer returned nothing"),
     ("02.3", "the whole call", 1713, "a call costs something by itself"),
     ("02.3", "guessed", 3, "what a count of two depths gives"),
-    ("02.3", "text", "many", "a number"),
+    ("02.3", "text", "many", "per_layer is a value of type str; wanted: a number"),
+    ("02.3", "no calls counted", float("nan"), "a finite number"),
     ("02.4", "forgets the last", forgets_the_last, "is the last, partial batch forgotten?"),
     ("02.4", "reads it all", reads_it_all, "the first of them was answered"),
     ("02.4", "whole batches", whole_batches, "`yield from` a batch"),
     ("02.4", "one call per row", one_call_per_row, "model calls for"),
+    ("02.4", "one graph call per row", one_graph_call_per_row, "model calls for"),
+    ("02.4", "no yield", no_yield, "a generator: use `yield`"),
 ]

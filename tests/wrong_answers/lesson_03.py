@@ -164,6 +164,14 @@ def size_zero(rows, keep):
     return out.stack()
 
 
+def static_loop(rows, keep):
+    state, out = rows[0], tf.TensorArray(tf.float32, size=tf.shape(rows)[0])
+    for i in range(rows.shape[0]):
+        state = keep * state + (1 - keep) * rows[i]
+        out = out.write(i, state)
+    return out.stack()
+
+
 def static_shape(rows, keep):
     state, out = rows[0], tf.TensorArray(tf.float32, size=rows.shape[0])
     for i in range(rows.shape[0]):
@@ -174,7 +182,7 @@ def static_shape(rows, keep):
 
 WRONG = [
     ("03.1", "retraced per size", retraced_per_size, "4 traces for 4 batch sizes"),
-    ("03.1", "reduced", reduced, "only the second one opens the shape"),
+    ("03.1", "reduced", reduced, "the second opens the shape"),
     (
         "03.1",
         "a new function per call",
@@ -182,15 +190,15 @@ WRONG = [
         "make the tf.function before the calls",
     ),
     ("03.1", "eager", eager, "ran eagerly"),
-    ("03.1", "returns nothing", returns_nothing, "returned no function"),
-    ("03.1", "one size only", one_size_only, "your answer raised TypeError"),
+    ("03.1", "returns nothing", returns_nothing, "make_answer returned nothing"),
+    ("03.1", "one size only", one_size_only, "your answer raised"),
     ("03.2", "a Python factor", python_factor, "traces for 6 factors and one batch size"),
-    ("03.2", "sizes forgotten", sizes_forgotten, "3 more traces for 3 other batch sizes"),
-    ("03.2", "a frozen factor", frozen_factor, "the factor of the first call"),
+    ("03.2", "sizes forgotten", sizes_forgotten, "traces for 3 other batch sizes: 3"),
+    ("03.2", "a frozen factor", frozen_factor, "that of the first call"),
     ("03.2", "whole numbers", whole_numbers, "the result is wrong"),
-    ("03.2", "returns nothing", returns_nothing, "returned no function"),
+    ("03.2", "returns nothing", returns_nothing, "make_scaled returned nothing"),
     ("03.3", "a signature alone", signature_alone, "pad before you call"),
-    ("03.3", "an open size", open_size, "XLA would compile it for each size anew"),
+    ("03.3", "an open size", open_size, "XLA would compile it again for each size"),
     ("03.3", "padding left", padding_left, "cut off the answers to the padding"),
     (
         "03.3",
@@ -224,6 +232,12 @@ WRONG = [
         "03.4",
         "the static shape",
         tf.function(static_shape, input_signature=SMOOTH),
+        "`rows.shape[0]` is None",
+    ),
+    (
+        "03.4",
+        "a loop over the static shape",
+        tf.function(static_loop, input_signature=SMOOTH),
         "`rows.shape[0]` is None",
     ),
     (

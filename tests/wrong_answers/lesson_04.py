@@ -39,6 +39,18 @@ def drops_the_rest(rows, step):
     return slices(rows).map(step).cache().shuffle(len(rows)).batch(4, drop_remainder=True)
 
 
+def batches_of_5(rows, step):
+    return slices(rows).map(step).cache().shuffle(len(rows)).batch(5)
+
+
+def nothing_in_it(rows, step):
+    return slices(rows).map(step).cache().take(0).batch(4)
+
+
+def a_list(rows, step):
+    return list(slices(rows).map(step).batch(4))
+
+
 def no_return(rows, step):
     slices(rows).map(step).cache().shuffle(len(rows)).batch(4)
 
@@ -121,6 +133,21 @@ def collects_it_all(source, size):
     return tf.data.Dataset.from_generator(batches, output_signature=BATCH)
 
 
+def narrow_rows(source, size):
+    signature = tf.TensorSpec((None, 5), tf.float32)
+    return tf.data.Dataset.from_generator(
+        lambda: _batches(source, size), output_signature=signature
+    )
+
+
+def right(source, size):
+    return tf.data.Dataset.from_generator(lambda: _batches(source, size), output_signature=BATCH)
+
+
+def pairs(source, size):
+    return right(source, size).map(lambda batch: (batch, batch))
+
+
 def loses_the_rest(source, size):
     def whole():
         yield from (batch for batch in _batches(source, size) if len(batch) == size)
@@ -129,14 +156,17 @@ def loses_the_rest(source, size):
 
 
 WRONG = [
-    ("04.1", "no cache", no_cache, "does the step stand before the cache?"),
-    ("04.1", "cache first", cache_first, "does the step stand before the cache?"),
+    ("04.1", "no cache", no_cache, "does the step come before the cache?"),
+    ("04.1", "cache first", cache_first, "does the step come before the cache?"),
     ("04.1", "frozen order", frozen_order, "every epoch has the same order"),
     ("04.1", "cache last", cache_last, "what does the cache keep?"),
     ("04.1", "shuffles batches", shuffles_batches, "the same rows meet in every epoch"),
     ("04.1", "step on batches", step_on_batches, "single rows, of shape (10,)"),
     ("04.1", "no batches", no_batches, "batches of shape (4, 10)"),
     ("04.1", "drops the rest", drops_the_rest, "every row, once"),
+    ("04.1", "batches of 5", batches_of_5, "batches of 4, and the rest in the last one"),
+    ("04.1", "nothing in it", nothing_in_it, "the dataset yields nothing"),
+    ("04.1", "a list", a_list, "a value of type list; wanted: a tf.data.Dataset"),
     ("04.1", "no return", no_return, "is a `return` missing?"),
     ("04.2", "map first", map_first, "runs, one per batch"),
     ("04.2", "drops the last", drops_the_last, "is the last, smaller batch dropped?"),
@@ -169,12 +199,15 @@ WRONG = [
         {"A": "none", "B": "parallel map", "C": "read ahead"},
         "one of one call, read ahead",
     ),
+    ("04.3", "one case only", {"A": "one call"}, "a dict with the keys ['A']"),
     ("04.3", "no dict", "read ahead", "a dict with the keys A, B and C"),
     ("04.4", "yields rows", yields_rows, "elements crossed from Python"),
     ("04.4", "fixed size", fixed_size, "a signature that fits every batch"),
+    ("04.4", "narrow rows", narrow_rows, "where the signature says (None, 5)"),
+    ("04.4", "pairs", pairs, "one array of float32 for each batch"),
     ("04.4", "double precision", double_precision, "what does the signature say?"),
     ("04.4", "used up", used_up, "batches in the second pass"),
-    ("04.4", "not a function", not_a_function, "must be a Python callable"),
+    ("04.4", "not a function", not_a_function, "it is called again for every pass"),
     ("04.4", "reads it all", reads_it_all, "before anybody asked"),
     (
         "04.4",

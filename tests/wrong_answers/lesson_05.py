@@ -26,10 +26,21 @@ def eager(step, model, optimizer):
     return step
 
 
+def a_graph_per_batch(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+    return lambda rows, labels: tf.function(step)(rows, labels)
+
+
 def skips_the_short_batch(step, model, optimizer):
     optimizer.build(model.trainable_variables)
     graph = tf.function(step)
-    return lambda rows, labels: graph(rows, labels) if len(rows) == 32 else tf.constant(0.0)
+
+    def fast(rows, labels):
+        if len(rows) == 32:
+            return graph(rows, labels)
+        return tf.constant(0.0)
+
+    return fast
 
 
 def calls_it(step, model, optimizer):
@@ -61,6 +72,20 @@ def no_return(step, batches):
 
 def a_list(step, batches):
     return [float(step(*batch)) for batch in batches]
+
+
+def an_array(step, batches):
+    return np.array([float(step(*batch)) for batch in batches][:1])
+
+
+def no_loss(step, rows, labels, size):
+    @tf.function
+    def epoch(order):
+        picks = tf.reshape(order, (-1, size))
+        for i in tf.range(len(picks)):
+            step(tf.gather(rows, picks[i]), tf.gather(labels, picks[i]))
+
+    return epoch
 
 
 def python_loop(step, rows, labels, size):
@@ -166,6 +191,21 @@ def unbuilt(make_step, model):
     return train
 
 
+def forgets_its_graphs(make_step, model):
+    steps, calls = {}, []
+
+    def train(optimizer, rows, labels):
+        calls.append(optimizer)
+        if len(calls) > 3:
+            steps.clear()
+        if optimizer not in steps:
+            optimizer.build(model.trainable_variables)
+            steps[optimizer] = tf.function(make_step(model, optimizer))
+        return steps[optimizer](rows, labels)
+
+    return train
+
+
 def keeps_the_first(make_step, model):
     steps = []
 
@@ -184,10 +224,11 @@ def stays_eager(make_step, model):
 
 WRONG = [
     ("05.1", "only decorated", only_decorated, "who makes variables in it?"),
-    ("05.1", "built only", built_only, "the short batch must not need a graph of its own"),
-    ("05.1", "relaxed", relaxed, "the short batch must not need a graph of its own"),
+    ("05.1", "built only", built_only, "the short batch must not need its own graph"),
+    ("05.1", "relaxed", relaxed, "the short batch must not need its own graph"),
     ("05.1", "signed only", signed_only, "who makes variables in it?"),
     ("05.1", "eager", eager, "the step still runs eagerly"),
+    ("05.1", "a graph per batch", a_graph_per_batch, "one: make the tf.function once"),
     ("05.1", "skips the short batch", skips_the_short_batch, "instead of"),
     ("05.1", "calls it", calls_it, "one_trace returned nothing"),
     ("05.2", "last batch", last_batch, "the loss of the last batch"),
@@ -195,7 +236,8 @@ WRONG = [
     ("05.2", "sum", sum_over_rows, "instead of"),
     ("05.2", "drops the rest", drops_the_rest, "one call for each batch, in order"),
     ("05.2", "no return", no_return, "is a `return` missing?"),
-    ("05.2", "a list", a_list, "one number"),
+    ("05.2", "an array", an_array, "an array of shape (1,); wanted: one number"),
+    ("05.2", "a list", a_list, "a value of type list"),
     ("05.3", "Python loop", python_loop, "calls of a graph for one epoch"),
     ("05.3", "eager loop", eager_loop, "the step still runs eagerly"),
     ("05.3", "unrolled", unrolled, "Python's range unrolls"),
@@ -203,6 +245,7 @@ WRONG = [
     ("05.3", "a graph per epoch", a_graph_per_epoch, "a new trace for the second epoch"),
     ("05.3", "returns the last", returns_the_last, "the loss of the last batch"),
     ("05.3", "returns the sum", returns_the_sum, "the sum of the losses"),
+    ("05.3", "returns no loss", no_loss, "the epoch returned nothing"),
     (
         "05.4",
         "optimizer as argument",
@@ -211,6 +254,7 @@ WRONG = [
     ),
     ("05.4", "a new graph each time", new_graph_each_time, "keep the tf.function of an optimizer"),
     ("05.4", "unbuilt", unbuilt, "build the optimizer first"),
+    ("05.4", "forgets its graphs", forgets_its_graphs, "traces for three optimizers"),
     ("05.4", "keeps the first", keeps_the_first, "each step by the optimizer passed to it"),
     ("05.4", "eager", stays_eager, "the step still runs eagerly"),
 ]

@@ -52,9 +52,14 @@ def a_run_per_row(session, model, weights):
     with session.graph.as_default():
         x = tf1.placeholder(tf.float32, (None, 10))
         y = model(x, weights)
-    return lambda rows: np.concatenate(
-        [session.run(y, {x: rows[i : i + 1]}) for i in range(len(rows))]
-    )
+
+    def score(rows):
+        scores = []
+        for i in range(len(rows)):
+            scores.append(session.run(y, {x: rows[i : i + 1]}))
+        return np.concatenate(scores)
+
+    return score
 
 
 def scores_at_once(session, model, weights):
@@ -62,13 +67,24 @@ def scores_at_once(session, model, weights):
         return session.run(model(np.zeros((1, 10), "float32"), weights))
 
 
-def a_run_per_fetch(session, x, fetches, rows):
-    def whole(fetch):
-        return np.concatenate(
-            [session.run(fetch, {x: rows[i : i + 100]}) for i in range(0, len(rows), 100)]
-        )
+def batches(rows):
+    return [rows[i : i + 100] for i in range(0, len(rows), 100)]
 
-    return {name: whole(fetch) for name, fetch in fetches.items()}
+
+def joined(parts):
+    """Return a dict of arrays from a list of dicts of arrays."""
+    whole = {}
+    for name in parts[0]:
+        whole[name] = np.concatenate([part[name] for part in parts])
+    return whole
+
+
+def a_run_per_fetch(session, x, fetches, rows):
+    whole = {}
+    for name, fetch in fetches.items():
+        parts = [session.run(fetch, {x: batch}) for batch in batches(rows)]
+        whole[name] = np.concatenate(parts)
+    return whole
 
 
 def all_in_one_run(session, x, fetches, rows):
@@ -76,20 +92,24 @@ def all_in_one_run(session, x, fetches, rows):
 
 
 def drops_the_rest(session, x, fetches, rows):
-    whole = max(100, len(rows) // 100 * 100)
-    parts = [session.run(fetches, {x: rows[i : i + 100]}) for i in range(0, whole, 100)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in fetches}
+    full = max(100, len(rows) // 100 * 100)
+    return joined([session.run(fetches, {x: batch}) for batch in batches(rows[:full])])
 
 
 def a_list_of_parts(session, x, fetches, rows):
-    return [session.run(fetches, {x: rows[i : i + 100]}) for i in range(0, len(rows), 100)]
+    return [session.run(fetches, {x: batch}) for batch in batches(rows)]
+
+
+def other_keys(session, x, fetches, rows):
+    whole = joined([session.run(fetches, {x: batch}) for batch in batches(rows)])
+    return {"score": whole["score"]}
 
 
 def joins_in_the_graph(session, x, fetches, rows):
-    parts = [session.run(fetches, {x: rows[i : i + 100]}) for i in range(0, len(rows), 100)]
+    whole = joined([session.run(fetches, {x: batch}) for batch in batches(rows)])
     with session.graph.as_default():
         tf.constant(0.0)
-    return {name: np.concatenate([part[name] for part in parts]) for name in fetches}
+    return whole
 
 
 def forgets_to_return(session, x, fetches, rows):
@@ -109,6 +129,20 @@ def a_placeholder_each_time(session, variable):
         with session.graph.as_default():
             new = tf1.placeholder(variable.dtype, variable.shape)
             session.run(variable.assign(new), {new: value})
+
+    return set_value
+
+
+def builds_at_the_first_call(session, variable):
+    built = []
+
+    def set_value(value):
+        if not built:
+            with session.graph.as_default():
+                new = tf1.placeholder(variable.dtype, variable.shape)
+                built.extend([new, variable.assign(new)])
+        new, change = built
+        session.run(change, {new: value})
 
     return set_value
 
@@ -174,17 +208,24 @@ WRONG = [
     ("06.1", "a session per call", a_session_per_call, "never given the weights"),
     ("06.1", "initializes", initializes, "does not hold the trained weights any more"),
     ("06.1", "a run per row", a_run_per_row, "one run per call"),
-    ("06.1", "scores at once", scores_at_once, "make_scorer returned a ndarray"),
+    ("06.1", "scores at once", scores_at_once, "make_scorer returned a"),
     ("06.2", "a run per fetch", a_run_per_fetch, "one run can fetch all of them"),
     ("06.2", "all in one run", all_in_one_run, "at most 100 rows in one run"),
     ("06.2", "drops the rest", drops_the_rest, "instead of"),
-    ("06.2", "a list of parts", a_list_of_parts, "a dict with the keys"),
+    ("06.2", "a list of parts", a_list_of_parts, "a list; wanted: a dict with the keys"),
+    ("06.2", "other keys", other_keys, "a dict with the keys ['score']"),
     ("06.2", "joins in the graph", joins_in_the_graph, "join the parts with NumPy"),
     ("06.2", "no return", forgets_to_return, "is a `return` missing?"),
     ("06.3", "assigns each time", assigns_each_time, "make the assignment once"),
     ("06.3", "a placeholder each time", a_placeholder_each_time, "make the assignment once"),
-    ("06.3", "never runs it", never_runs_it, "who runs the assignment?"),
-    ("06.3", "initializes all", initializes_all, "in the other variables"),
+    (
+        "06.3",
+        "builds at the first call",
+        builds_at_the_first_call,
+        "before the function returns",
+    ),
+    ("06.3", "never runs it", never_runs_it, "which line runs the assignment?"),
+    ("06.3", "initializes all", initializes_all, "in another variable"),
     ("06.3", "a constant", writes_a_constant, "feed it"),
     ("06.3", "only the operation", only_the_operation, "make_setter returned"),
     ("06.4", "keeps the session", keeps_the_session, "works after session.close()"),

@@ -41,6 +41,10 @@ def variance_for_spread(batch):
     return (batch - tf.reduce_mean(batch, axis=0)) / tf.math.reduce_variance(batch, axis=0)
 
 
+def numpy_in_a_branch(batch):
+    return tf.cond(tf.reduce_mean(batch) > 9.0, lambda: batch, lambda: numpy_as_before(batch))
+
+
 def two_bridges(batch):
     mean = tf.numpy_function(lambda x: x.mean(axis=0), [batch], tf.float32)
     spread = tf.py_function(lambda x: np.std(x, axis=0), [batch], tf.float32)
@@ -111,6 +115,10 @@ def python_range(batch):
     return tf.stack(found)
 
 
+def starts_at_zero(batch):
+    return tf.scan(tf.maximum, batch, initializer=tf.zeros(10))
+
+
 def only_the_last(batch):
     return tf.reduce_max(batch, axis=0)
 
@@ -161,6 +169,13 @@ def no_cast(batch, smooth):
     return tf.ensure_shape(tf.numpy_function(smooth, [batch], tf.float64), (None, 10))
 
 
+def declared_wrongly_in_a_loop(batch, smooth):
+    def one(row):
+        return tf.ensure_shape(tf.numpy_function(smooth, [row], tf.float32), (10,))
+
+    return tf.map_fn(one, batch)
+
+
 def for_each_row(batch, smooth):
     def one(row):
         return tf.ensure_shape(tf.numpy_function(smooth, [row], tf.float64), (10,))
@@ -173,12 +188,13 @@ WRONG = [
     ("07.1", "its little sister", the_little_sister, "as predict_on_batch does too"),
     ("07.1", "a bridge to predict", a_bridge_to_predict, "calls back into Python"),
     ("07.1", "no return", two_steps_and_no_return, "is a `return` missing?"),
-    ("07.1", "an array of the answers", an_array_of_the_answers, "where NumPy stands"),
-    ("07.2", "NumPy as before", numpy_as_before, "operations of TensorFlow where NumPy stands"),
+    ("07.1", "an array of the answers", an_array_of_the_answers, "in place of NumPy"),
+    ("07.2", "NumPy as before", numpy_as_before, "operations of TensorFlow in place of NumPy"),
+    ("07.2", "NumPy in a branch", numpy_in_a_branch, "in place of NumPy"),
     ("07.2", "over everything", over_everything, "the result is wrong"),
     ("07.2", "variance for spread", variance_for_spread, "the result is wrong"),
     ("07.2", "two bridges", two_bridges, "with 2 bridges"),
-    ("07.2", "out of the tensor first", out_of_the_tensor_first, "has no attribute 'numpy'"),
+    ("07.2", "out of the tensor first", out_of_the_tensor_first, "nothing that asks for NumPy"),
     ("07.3", "if as before", if_as_before, "a choice without `if`"),
     ("07.3", "number by number", number_by_number, "the result is wrong"),
     ("07.3", "row by row", row_by_row, "the result is wrong"),
@@ -186,17 +202,24 @@ WRONG = [
     ("07.4", "taken apart", taken_apart, "slices, or an operation on the whole tensor"),
     ("07.4", "x before y", x_before_y, "the result is wrong"),
     ("07.4", "unstacked by row", unstacked_by_row, "an axis whose length is known while tracing"),
-    ("07.4", "in NumPy", in_numpy, "where NumPy stands"),
+    ("07.4", "in NumPy", in_numpy, "in place of NumPy"),
     ("07.5", "a list in a loop", list_in_a_loop, "in a tf.TensorArray"),
     ("07.5", "a Python range", python_range, "asked of the tensor: tf.shape(batch)[0]"),
+    ("07.5", "starts at zero", starts_at_zero, "the result is wrong: 0.0 instead of"),
     ("07.5", "only the last", only_the_last, "shape (10,) instead of"),
     ("07.5", "one row late", from_zero, "the result is wrong"),
-    ("07.6", "the static size", static_size, "tf.shape(batch)[0], or -1"),
-    ("07.6", "a fixed number", a_fixed_number, "Input to reshape is a tensor"),
+    ("07.6", "the static size", static_size, "tf.shape(batch)[0], or -1 in a shape"),
+    ("07.6", "a fixed number", a_fixed_number, "one graph for any number of rows"),
     ("07.6", "two halves", two_halves, "(7, 2, 5) instead of (7, 5, 2)"),
     ("07.6", "rows last", rows_last, "(5, 2, 7) instead of (7, 5, 2)"),
     ("07.7", "called directly", called_directly, "smooth behind a bridge"),
     ("07.7", "the wrong type", wrong_type, "the type that the function returns in the bridge"),
+    (
+        "07.7",
+        "the wrong type in a loop",
+        declared_wrongly_in_a_loop,
+        "the type that the function returns in the bridge",
+    ),
     ("07.7", "no shape", no_shape, "say it with tf.ensure_shape"),
     ("07.7", "no cast", no_cast, "tf.cast behind the bridge"),
     ("07.7", "for each row", for_each_row, "smooth ran 7 times"),

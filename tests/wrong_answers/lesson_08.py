@@ -16,6 +16,19 @@ def loads_each_time(path):
     return answer
 
 
+def loads_at_the_first_call(path):
+    held = {}
+
+    def answer(rows):
+        if not held:
+            held["model"] = tf.saved_model.load(path)
+        score = held["model"].signatures["serving_default"]
+        [name] = score.structured_input_signature[1]
+        return score(**{name: rows})["output_0"].numpy()
+
+    return answer
+
+
 def a_fixed_name(path):
     loaded = tf.saved_model.load(path)
     return lambda rows: loaded.signatures["serving_default"](input_tensor=rows)["output_0"]
@@ -78,6 +91,11 @@ def a_thread_per_id(fetch, score, ids):
         return score(np.stack(list(pool.map(fetch, ids))))
 
 
+def as_many_threads_as_python_likes(fetch, score, ids):
+    with ThreadPoolExecutor() as pool:
+        return score(np.stack(list(pool.map(fetch, ids))))
+
+
 def forgets_to_return(fetch, score, ids):
     with ThreadPoolExecutor(8) as pool:
         score(np.stack(list(pool.map(fetch, ids))))
@@ -118,8 +136,19 @@ def no_help(signature):
 
 
 WRONG = [
-    ("08.1", "loads each time", loads_each_time, "loads for three calls"),
-    ("08.1", "a fixed name", a_fixed_name, "the input is not called that"),
+    (
+        "08.1",
+        "loads each time",
+        loads_each_time,
+        "model loads during three calls of your function: 3",
+    ),
+    (
+        "08.1",
+        "loads at the first call",
+        loads_at_the_first_call,
+        "load the model before make_score returns",
+    ),
+    ("08.1", "a fixed name", a_fixed_name, "an input called input_tensor"),
     ("08.1", "the dict", the_dict, "as one array"),
     ("08.1", "keeps only the function", keeps_only_the_function, "the weights are gone"),
     (
@@ -137,6 +166,7 @@ WRONG = [
     ("08.3", "a call per row", a_call_per_row, "calls of the model for"),
     ("08.3", "as they come", as_they_come, "the result is wrong"),
     ("08.3", "a thread per id", a_thread_per_id, "at most eight"),
+    ("08.3", "any number of threads", as_many_threads_as_python_likes, "at most eight"),
     ("08.3", "forgets to return", forgets_to_return, "is a `return` missing?"),
     ("08.4", "no cast", no_cast, "is refused with"),
     ("08.4", "no check", no_check, "a ValueError"),

@@ -190,6 +190,28 @@ def catches_all(load, pause, tries=5):
         pause(2**n)
 
 
+def catches_two_kinds(load, pause, tries=5):
+    for n in range(tries):
+        try:
+            return load()
+        except (ValueError, OSError):
+            if n == tries - 1:
+                raise
+        pause(2**n)
+
+
+def raises_the_first_error(load, pause, tries=5):
+    errors = []
+    for n in range(tries):
+        try:
+            return load()
+        except Exception as error:
+            errors.append(error)
+            if n == tries - 1:
+                raise errors[0] from None
+        pause(2**n)
+
+
 def drops_the_model(load, pause, tries=5):
     for n in range(tries):
         try:
@@ -278,7 +300,7 @@ WRONG = [
     ("09.1", "returns nothing", lambda load, limit: print(end=""), "make_get returned nothing"),
     ("09.2", "in place", in_place, "a reader found"),
     ("09.2", "wrong ending", wrong_ending, "ends in .keras: Keras insists"),
-    ("09.2", "elsewhere", elsewhere, "the same folder"),
+    ("09.2", "elsewhere", elsewhere, "moved from another folder"),
     ("09.2", "unlinks first", unlinks_first, "there was no file at the path"),
     ("09.2", "leaves the half", leaves_the_half, "lies in the folder after a save that failed"),
     ("09.2", "swallows", swallows, "was swallowed"),
@@ -288,8 +310,10 @@ WRONG = [
     ("09.3", "pauses at the end", pauses_at_the_end, "none after the last try"),
     ("09.3", "returns None", returns_none, "no error came out"),
     ("09.3", "for ever", for_ever, "more than 10 tries"),
-    ("09.3", "one more", one_more, "load was called 6 times"),
+    ("09.3", "one more", one_more, "the number of calls of load was 6"),
     ("09.3", "catches all", catches_all, "Ctrl-C"),
+    ("09.3", "catches two kinds", catches_two_kinds, "KeyError came out of try 3"),
+    ("09.3", "raises the first error", raises_the_first_error, "another error came out"),
     ("09.3", "drops the model", drops_the_model, "nothing came back"),
     ("09.4", "without a lock", without_a_lock, "for eight threads"),
     ("09.4", "one lock for all", one_lock_for_all, "a lock for each path"),

@@ -174,8 +174,8 @@ def everybody_the_same(engine, most):
 
 
 WRONG = [
-    ("10.1", "eager", eager, "look below the XLA rung"),
-    ("10.1", "one graph", one_graph, "look below the XLA rung"),
+    ("10.1", "eager", eager, "look at the candidates below XLA"),
+    ("10.1", "one graph", one_graph, "look at the candidates below XLA"),
     ("10.1", "a graph per row", a_graph_per_row, "prepare outside of the answer"),
     ("10.1", "a maximum too many", relu_at_the_end, "instead of"),
     ("10.1", "an answer, not a function", answers_at_once, "a function that takes one row"),

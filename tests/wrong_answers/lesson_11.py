@@ -19,6 +19,14 @@ def ignores_allowed(ladder, calls, allowed):
     return min(ladder, key=lambda name: ladder[name][0] + (calls - 1) * ladder[name][1])
 
 
+def one_call_too_many(ladder, calls, allowed):
+    return min(allowed, key=lambda name: ladder[name][0] + calls * ladder[name][1])
+
+
+def one_call_too_few(ladder, calls, allowed):
+    return min(allowed, key=lambda name: ladder[name][0] + (calls - 2) * ladder[name][1])
+
+
 def always_litert(ladder, calls, allowed):
     return "LiteRT" if "LiteRT" in allowed else allowed[0]
 
@@ -40,12 +48,11 @@ def no_batch(spec, rows):
 
 
 def zeros_for_text(spec, rows):
-    return {
-        n: np.zeros(
-            (rows, *s.shape[1:]), "int32" if s.dtype == tf.string else s.dtype.as_numpy_dtype
-        )
-        for n, s in spec.items()
-    }
+    arrays = {}
+    for name, s in spec.items():
+        dtype = "int32" if s.dtype == tf.string else s.dtype.as_numpy_dtype
+        arrays[name] = np.zeros((rows, *s.shape[1:]), dtype)
+    return arrays
 
 
 def a_list(spec, rows):
@@ -65,13 +72,37 @@ def what_comes_out(model):
     ]
 
 
+def takes_text(layer):
+    return any(tensor.dtype == "string" for tensor in tf.nest.flatten(layer.input))
+
+
 def with_input_layers(model):
-    return [
-        layer.name
-        for layer in model.layers
-        if any(t.dtype == "string" for t in tf.nest.flatten(layer.output))
-        or any(t.dtype == "string" for t in tf.nest.flatten(layer.input))
-    ]
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            if layer.output.dtype == "string":
+                found.append(layer.name)
+        elif takes_text(layer):
+            found.append(layer.name)
+    return found
+
+
+def first_inputs_only(model):
+    found = []
+    for layer in model.layers:
+        first = tf.nest.flatten(layer.input)[:1]
+        is_text = [tensor.dtype == "string" for tensor in first]
+        if any(is_text) and not isinstance(layer, keras.layers.InputLayer):
+            found.append(layer.name)
+    return found
+
+
+def each_name_twice(model):
+    found = []
+    for layer in model.layers:
+        if takes_text(layer) and not isinstance(layer, keras.layers.InputLayer):
+            found += [layer.name, layer.name]
+    return found
 
 
 def lookups_only(model):
@@ -109,9 +140,11 @@ def only_the_later(slow, fast):
 
 
 WRONG = [
-    ("11.1", "cheapest later call", fastest_later, "count the first call in"),
-    ("11.1", "cheapest first call", fastest_first, "count all calls"),
+    ("11.1", "cheapest later call", fastest_later, "the first call counts too"),
+    ("11.1", "cheapest first call", fastest_first, "the later calls count too"),
     ("11.1", "ignores what is allowed", ignores_allowed, "which is not allowed"),
+    ("11.1", "one call too many", one_call_too_many, "XLA for 4 calls"),
+    ("11.1", "one call too few", one_call_too_few, "tf.function for 5 calls"),
     ("11.1", "always LiteRT", always_litert, "wanted:"),
     ("11.1", "returns seconds", returns_seconds, "one of the names"),
     ("11.1", "no return", forgets_to_return, "is a `return` missing?"),
@@ -122,6 +155,8 @@ WRONG = [
     ("11.2", "other names", only_the_first, "a dict with the names"),
     ("11.3", "what comes out", what_comes_out, "numbers come out of these layers"),
     ("11.3", "with input layers", with_input_layers, "an input layer only names it"),
+    ("11.3", "first inputs only", first_inputs_only, "by any of its inputs"),
+    ("11.3", "each name twice", each_name_twice, "each name once"),
     ("11.3", "lookups only", lookups_only, "text goes into"),
     ("11.3", "all layers", no_numbers_at_all, "only layers into which text goes"),
     ("11.3", "the layers", the_layers, "a list of names: layer.name"),

@@ -1,1 +1,1 @@
-"""The exercises of the lessons: the engine, and one module per lesson with its specifications, oracles and hints."""
+"""The exercises: the engine, and one module per lesson with its checkers and hints."""

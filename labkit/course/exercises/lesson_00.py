@@ -3,9 +3,11 @@
 import random
 from typing import Any
 
-from .engine import NotYet, Spy, agree, exercise
+from ...measure.results import Comparison
+from ..models import mlp
+from .engine import NotYet, Spy, agree, exercise, expect_number, fresh_rows, is_close
 
-ROUND = "One round: guess, measure, section, explain"
+ROUND = "One round: guess, measure, look, explain"
 
 
 @exercise(
@@ -18,17 +20,20 @@ ROUND = "One round: guess, measure, section, explain"
         "return model(rows)",
     ),
 )
-def _answer_all(answer_all: Any) -> str:
-    from ..models import mlp, random_rows
-
-    model = mlp()
+def _check_answer_all(answer_all: Any) -> str:
     for n in (100, 1, random.randrange(2, 60), 250):
-        spy, data = Spy(model), random_rows(n, seed=random.randrange(10_000))
-        got = answer_all(spy, data)
-        if len(spy.sizes) > 1:
-            raise NotYet(f"{len(spy.sizes)} calls of the model for {n} rows", "one call", ROUND)
-        agree(got, model(data), f"for {n} rows", ROUND)
+        _check_one_call(answer_all, n)
     return "one call, results equal"
+
+
+def _check_one_call(answer_all: Any, n: int) -> None:
+    model = mlp()
+    rows = fresh_rows(n)
+    spy = Spy(model)
+    got = answer_all(spy, rows)
+    if len(spy.sizes) > 1:
+        raise NotYet(f"{len(spy.sizes)} calls of the model for {n} rows", "one call", ROUND)
+    agree(got, model(rows), f"for {n} rows", ROUND)
 
 
 @exercise(
@@ -41,41 +46,40 @@ def _answer_all(answer_all: Any) -> str:
         'return cost.ratio["one_by_one"].value',
     ),
 )
-def _times(times: Any) -> str:
-    for slower in (4, random.randrange(20, 60)):
-        cost = _measured(slower)
-        got = times(cost)
-        true = cost.ratio["one_by_one"]
-        if isinstance(got, tuple):
-            raise NotYet("a value with its interval", "the value alone: add `.value`", ROUND)
-        if isinstance(got, bool) or not isinstance(got, (int, float)):
-            raise NotYet(f"a {type(got).__name__}", "a number", ROUND)
-        if abs(got * true.value - 1) < 0.02:
-            raise NotYet(
-                f"{got:.3g}, less than 1",
-                "the loop's time relative to one call, not the other way round",
-                ROUND,
-            )
-        if abs(got - cost.median["one_by_one"].value) < 1e-9:
-            raise NotYet(
-                f"{got:.3g}, the time of the loop in seconds", "its time relative to at_once", ROUND
-            )
-        if abs(got / true.value - 1) > 1e-6:
-            raise NotYet(
-                f"{got:.4g} for another measurement",
-                f"its ratio, {true.value:.4g}: read it from `cost`",
-                ROUND,
-            )
+def _check_times(times: Any) -> str:
+    for slowdown in (4, random.randrange(20, 60)):
+        _check_ratio(times, _comparison(slowdown))
     return "read from whatever was measured"
 
 
-def _measured(slower: float) -> Any:
-    """Return a comparison with known times, so that a number read off one's own table does not pass."""
-    from ...measure.results import Comparison
+def _check_ratio(times: Any, cost: Comparison) -> None:
+    got = times(cost)
+    if isinstance(got, tuple):
+        raise NotYet("a value with its interval", "the value alone: add `.value`", ROUND)
+    number = expect_number(got, ROUND)
+    ratio = cost.ratio["one_by_one"].value
+    seconds = cost.median["one_by_one"].value
+    if is_close(number, ratio):
+        return
+    if abs(number * ratio - 1) < 0.02:
+        wanted = "the loop's time relative to one call, not the other way round"
+        raise NotYet(f"{number:.3g}, less than 1", wanted, ROUND)
+    if is_close(number, seconds):
+        seen = f"{number:.3g}, the time of the loop in seconds"
+        raise NotYet(seen, "its time relative to at_once", ROUND)
+    wanted = f"its ratio, {ratio:.4g}: read it from `cost`"
+    raise NotYet(f"{number:.4g} for another measurement", wanted, ROUND)
 
+
+def _comparison(slowdown: float) -> Comparison:
+    """Return a comparison with known times.
+
+    It is not the learner's own: a number copied from their table must not pass.
+    """
     noise = [random.uniform(0.9, 1.1) for _ in range(40)]
     samples = {
-        "at_once": [1e-4 * n for n in noise],
-        "one_by_one": [1e-4 * slower * n for n in noise],
+        "at_once": [1e-4 * factor for factor in noise],
+        "one_by_one": [1e-4 * slowdown * factor for factor in noise],
     }
-    return Comparison(samples, "at_once", first_call=dict.fromkeys(samples, 1e-3), seconds=1.0)
+    first_call = {"at_once": 1e-3, "one_by_one": 1e-3}
+    return Comparison(samples, "at_once", first_call=first_call, seconds=1.0)

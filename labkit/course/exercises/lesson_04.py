@@ -3,38 +3,47 @@
 import itertools
 import math
 import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from .engine import NotYet, agree, exercise
+from .engine import (
+    EXERCISE_TEXT,
+    NotYet,
+    agree,
+    exercise,
+    expect_result,
+    fresh_rows,
+    type_of,
+)
 
 ORDER = "In which order?"
+SHUFFLE = "Where to shuffle"
 PAYS = "Where does a pipeline pay?"
 GENERATOR = "What a generator costs"
 BREAKS = "It breaks like this"
 
 
-def _dataset(got: Any, where: str, section: str) -> Any:
+def _expect_dataset(got: Any, section: str) -> Any:
+    """Return a dataset, and raise `NotYet` for anything else."""
     import tensorflow as tf
 
-    if got is None or got is ...:
-        raise NotYet(
-            f"your function returned nothing {where}", "a dataset: is a `return` missing?", section
-        )
+    expect_result(got, "a dataset", section)
     if not isinstance(got, tf.data.Dataset):
-        raise NotYet(f"your function returned a {type(got).__name__}", "a tf.data.Dataset", section)
+        raise NotYet(f"your function returned {type_of(got)}", "a tf.data.Dataset", section)
     return got
 
 
-def _counted() -> tuple[Any, list]:
+def _counted_step() -> tuple[Callable, list[tuple]]:
     """Return a step, and the list of the shapes that it was called with."""
     import tensorflow as tf
 
-    shapes: list = []
+    shapes: list[tuple] = []
 
     def run(x: Any) -> Any:
         shapes.append(x.shape)
-        return x / (1 + x.sum(axis=-1, keepdims=True))
+        return _by_hand(x)
 
     def step(x: Any) -> Any:
         x = tf.convert_to_tensor(x)
@@ -43,8 +52,14 @@ def _counted() -> tuple[Any, list]:
     return step, shapes
 
 
-def _by_hand(data: Any) -> Any:
-    return data / (1 + data.sum(axis=-1, keepdims=True))
+def _by_hand(rows: Any) -> Any:
+    """Return what the step makes of rows: the oracle."""
+    return rows / (1 + rows.sum(axis=-1, keepdims=True))
+
+
+def _batches(rows: Any, size: int) -> list:
+    """Return rows in batches, the last one perhaps smaller."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 @exercise(
@@ -52,62 +67,93 @@ def _by_hand(data: Any) -> Any:
     "run an expensive step once per row",
     section=ORDER,
     hints=(
-        "Which links stand before the cache in the pipeline whose step ran 20 times in three epochs? And which link "
-        "has to do something new in every epoch?",
-        "`map`, `cache`, `shuffle`, `batch`: a cache keeps what the links before it did, the order of a shuffle too.",
-        "tf.data.Dataset.from_tensor_slices(rows).map(step) comes first, `.batch(4)` comes last. Put the other two "
-        "between them.",
+        "Which links come before the cache in the pipeline whose step ran 20 times in three "
+        "epochs? And which link has to do something new in every epoch?",
+        "`map`, `cache`, `shuffle`, `batch`: a cache keeps what the links before it did, the "
+        "order of a shuffle too.",
+        "tf.data.Dataset.from_tensor_slices(rows).map(step) comes first, `.batch(4)` comes last. "
+        "Put the other two between them.",
     ),
 )
-def _prepare(prepare: Any) -> str:
-    from ..models import random_rows
-
+def _check_prepare(prepare: Any) -> str:
     for n in (20, 4 * random.randrange(5, 10) + random.randrange(1, 4)):
-        data = random_rows(n, seed=random.randrange(10_000))
-        step, shapes = _counted()
-        dataset = _dataset(prepare(data, step), f"for {n} rows", ORDER)
-        epochs = [list(dataset.as_numpy_iterator()) for _ in range(3)]
-        if any(len(shape) != 1 for shape in shapes):
-            raise NotYet(
-                f"the step got an array of shape {shapes[-1]}", "single rows, of shape (10,)", ORDER
-            )
-        _same_rows(epochs, _by_hand(data), f"for {n} rows")
-        if len(shapes) > n:
-            seen = f"the step ran {len(shapes)} times in 3 epochs of {n} rows"
-            raise NotYet(seen, f"{n} runs: does the step stand before the cache?", ORDER)
-        flat = [[tuple(row) for batch in epoch for row in batch] for epoch in epochs]
-        if flat[0] == flat[1] == flat[2]:
-            raise NotYet(
-                "every epoch has the same order",
-                "a new one each time: what does the cache keep?",
-                "Where to shuffle",
-            )
-        met = [{frozenset(map(tuple, batch)) for batch in epoch} for epoch in epochs]
-        if met[0] == met[1] == met[2]:
-            raise NotYet(
-                "the same rows meet in every epoch", "other company each time", "Where to shuffle"
-            )
-        sizes = [len(batch) for batch in epochs[0]]
-        if sizes != [4] * (n // 4) + [n % 4] * (n % 4 > 0):
-            raise NotYet(
-                f"batches of {sizes} rows", "batches of 4, and the rest in the last one", ORDER
-            )
+        _check_three_epochs(prepare, n)
     return "one run per row in three epochs, and a new order in each"
 
 
-def _same_rows(epochs: list, wanted: Any, where: str) -> None:
+def _check_three_epochs(prepare: Any, n: int) -> None:
+    rows = fresh_rows(n)
+    step, shapes = _counted_step()
+    dataset = _expect_dataset(prepare(rows, step), ORDER)
+    epochs = [list(dataset.as_numpy_iterator()) for _ in range(3)]
+    for shape in shapes:
+        if len(shape) != 1:
+            seen = f"the step got an array of shape {shape}"
+            raise NotYet(seen, "single rows, of shape (10,)", ORDER)
+    for epoch in epochs:
+        _check_rows_of_epoch(epoch, _by_hand(rows), f"for {n} rows")
+    if len(shapes) > n:
+        seen = f"the step ran {len(shapes)} times in 3 epochs of {n} rows"
+        raise NotYet(seen, f"{n} runs: does the step come before the cache?", ORDER)
+    _check_new_order(epochs)
+    _check_batch_sizes(epochs[0], n)
+
+
+def _check_rows_of_epoch(epoch: list, wanted: Any, where: str) -> None:
+    """Check that the batches of an epoch hold the wanted rows, in any order."""
     import numpy as np
 
-    for epoch in epochs:
-        if not epoch or epoch[0].ndim != 2:
-            shape = epoch[0].shape if epoch else "nothing"
-            raise NotYet(f"{where}, the dataset yields {shape}", "batches of shape (4, 10)", ORDER)
-        got = np.concatenate(epoch)
-        if len(got) != len(wanted):
-            raise NotYet(
-                f"{len(got)} rows in an epoch, {where}", f"{len(wanted)}: every row, once", ORDER
-            )
-        agree(got[np.lexsort(got.T)], wanted[np.lexsort(wanted.T)], f"sorted, {where}", ORDER)
+    if not epoch:
+        raise NotYet(f"{where}, the dataset yields nothing", "batches of shape (4, 10)", ORDER)
+    if epoch[0].ndim != 2:
+        seen = f"{where}, the dataset yields {epoch[0].shape}"
+        raise NotYet(seen, "batches of shape (4, 10)", ORDER)
+    got = np.concatenate(epoch)
+    if len(got) != len(wanted):
+        seen = f"{len(got)} rows in an epoch, {where}"
+        raise NotYet(seen, f"{len(wanted)}: every row, once", ORDER)
+    agree(_sorted_rows(got), _sorted_rows(wanted), f"{where}, sorted", ORDER)
+
+
+def _sorted_rows(rows: Any) -> Any:
+    import numpy as np
+
+    return rows[np.lexsort(rows.T)]
+
+
+def _check_new_order(epochs: list[list]) -> None:
+    """Check that the epochs differ in their order, and in the rows that share a batch."""
+    orders = [_rows_of(epoch) for epoch in epochs]
+    if orders[0] == orders[1] == orders[2]:
+        wanted = "a new one each time: what does the cache keep?"
+        raise NotYet("every epoch has the same order", wanted, SHUFFLE)
+    groups = [_groups_of(epoch) for epoch in epochs]
+    if groups[0] == groups[1] == groups[2]:
+        wanted = "other rows together each time"
+        raise NotYet("the same rows meet in every epoch", wanted, SHUFFLE)
+
+
+def _rows_of(epoch: list) -> list[tuple]:
+    """Return the rows of an epoch in order."""
+    rows: list[tuple] = []
+    for batch in epoch:
+        rows.extend(map(tuple, batch))
+    return rows
+
+
+def _groups_of(epoch: list) -> set[frozenset]:
+    """Return which rows share a batch, whatever the order."""
+    return {frozenset(map(tuple, batch)) for batch in epoch}
+
+
+def _check_batch_sizes(epoch: list, n: int) -> None:
+    sizes = [len(batch) for batch in epoch]
+    wanted = [4] * (n // 4)
+    if n % 4:
+        wanted.append(n % 4)
+    if sizes != wanted:
+        seen = f"batches of {sizes} rows"
+        raise NotYet(seen, "batches of 4, and the rest in the last one", ORDER)
 
 
 @exercise(
@@ -116,79 +162,79 @@ def _same_rows(epochs: list, wanted: Any, where: str) -> None:
     section=ORDER,
     hints=(
         "How often did the step run in `map, batch`, and how often in `batch, map`?",
-        "`dataset.batch(32)` joins rows and labels alike: after it, the function of `map` gets a batch of each.",
+        "`dataset.batch(32)` joins rows and labels alike: after it, the function of `map` gets a "
+        "batch of each.",
         "return dataset.batch(32).map(lambda rows, labels: (..., labels))",
     ),
 )
-def _vectorise(vectorise: Any) -> str:
+def _check_vectorise(vectorise: Any) -> str:
+    for n in (64, random.randrange(65, 120), 5):
+        _check_steps_on_batches(vectorise, n)
+    return "one run per batch, rows and labels as before"
+
+
+def _check_steps_on_batches(vectorise: Any, n: int) -> None:
     import numpy as np
     import tensorflow as tf
 
-    from ..models import random_rows
+    rows = fresh_rows(n)
+    labels = np.arange(n, dtype="int32")
+    step, shapes = _counted_step()
+    pairs = tf.data.Dataset.from_tensor_slices((rows, labels))
+    dataset = _expect_dataset(vectorise(pairs, step), ORDER)
+    got = list(dataset.as_numpy_iterator())
+    fewest = math.ceil(n / 32)
+    _check_pairs(got, n, fewest)
+    got_rows = [pair[0] for pair in got]
+    got_labels = [pair[1] for pair in got]
+    agree(got_labels, _batches(labels, 32), "in the labels", ORDER)
+    agree(got_rows, _batches(_by_hand(rows), 32), f"for {n} rows", ORDER)
+    if len(shapes) > fewest:
+        seen = f"the step ran {len(shapes)} times for {n} rows"
+        raise NotYet(seen, f"{fewest} runs, one per batch", ORDER)
 
-    for n in (64, random.randrange(65, 120), 5):
-        data, labels = random_rows(n, seed=random.randrange(10_000)), np.arange(n, dtype="int32")
-        step, shapes = _counted()
-        dataset = _dataset(
-            vectorise(tf.data.Dataset.from_tensor_slices((data, labels)), step),
-            f"for {n} rows",
-            ORDER,
-        )
-        got = list(dataset.as_numpy_iterator())
-        if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in got):
-            raise NotYet(
-                "elements that are no pairs", "pairs of rows and labels", "the text of the exercise"
-            )
-        least, seen = math.ceil(n / 32), sum(len(np.atleast_1d(label)) for _, label in got)
-        if seen != n:
-            raise NotYet(
-                f"{seen} labels for {n} rows", f"{n}: is the last, smaller batch dropped?", ORDER
-            )
-        if len(got) != least:
-            raise NotYet(f"{len(got)} elements for {n} rows", f"{least} batches of up to 32", ORDER)
-        agree(
-            [label for _, label in got],
-            [labels[i : i + 32] for i in range(0, n, 32)],
-            "in the labels",
-            ORDER,
-        )
-        whole = _by_hand(data)
-        agree(
-            [row for row, _ in got],
-            [whole[i : i + 32] for i in range(0, n, 32)],
-            f"for {n} rows",
-            ORDER,
-        )
-        if len(shapes) > least:
-            raise NotYet(
-                f"the step ran {len(shapes)} times for {n} rows",
-                f"{least} runs, one per batch",
-                ORDER,
-            )
-    return "one run per batch, rows and labels as before"
+
+def _check_pairs(got: list, n: int, fewest: int) -> None:
+    """Check that the elements are pairs, of all the labels, in as few batches as that takes."""
+    import numpy as np
+
+    seen = 0
+    for element in got:
+        if not isinstance(element, tuple) or len(element) != 2:
+            wanted = "pairs of rows and labels"
+            raise NotYet("elements that are not pairs", wanted, EXERCISE_TEXT)
+        seen += np.size(element[1])
+    if seen != n:
+        wanted = f"{n}: is the last, smaller batch dropped?"
+        raise NotYet(f"{seen} labels for {n} rows", wanted, ORDER)
+    if len(got) != fewest:
+        raise NotYet(f"{len(got)} elements for {n} rows", f"{fewest} batches of up to 32", ORDER)
 
 
 CHOICES = ("one call", "read ahead", "parallel map", "loop in graph")
 ADVICE = {"A": "one call", "B": "parallel map", "C": "read ahead"}
 WHY_NOT = {
-    ("A", "read ahead"): "nothing is waited for when the rows are in memory",
-    ("A", "parallel map"): "there is nothing to map: the rows are in memory as they should be",
-    (
-        "A",
-        "loop in graph",
-    ): "8 steps do not pay for preparing the loop; is there a way without a loop?",
-    ("B", "one call"): "the batches are not there yet; it is the waiting that takes the time",
-    (
-        "B",
-        "read ahead",
-    ): "50 ms become max(40, 10) = 40 ms, and the server could answer many at once",
-    ("B", "loop in graph"): "a loop in the graph waits for the server as long as any other",
-    ("C", "one call"): "the tokens are not there yet; Python computes them",
-    (
-        "C",
-        "parallel map",
-    ): "Python computes under one lock: four calls at once take as long as in turn",
-    ("C", "loop in graph"): "Python computes as long as before, wherever the loop runs",
+    "A": {
+        "read ahead": "nothing is waited for when the rows are in memory",
+        "parallel map": "there is nothing to map: the rows are in memory as they should be",
+        "loop in graph": (
+            "8 steps do not pay for preparing the loop; is there a way without a loop?"
+        ),
+    },
+    "B": {
+        "one call": "the batches are not there yet; it is the waiting that takes the time",
+        "read ahead": (
+            "50 ms become max(40, 10) = 40 ms, and the server could answer many at once"
+        ),
+        "loop in graph": "a loop in the graph waits for the server as long as any other",
+    },
+    "C": {
+        "one call": "the rows are not there yet; Python computes them",
+        "parallel map": (
+            "Python computes under one lock: four calls at once take as long as in turn"
+        ),
+        "loop in graph": "Python computes as long as before, wherever the loop runs",
+    },
 }
 
 
@@ -197,30 +243,32 @@ WHY_NOT = {
     "say beforehand what helps",
     section=PAYS,
     hints=(
-        "For each loop: who waits for whom? Write down read, work, read + work and max(read, work).",
-        "Overlap helps when read and work are alike. Parallel calls help when they wait, not when Python computes.",
+        "For each loop: who waits for whom? Write down read, work, read + work and max(read, "
+        "work).",
+        "Overlap helps when read and work are alike. Parallel calls help when they wait, not when "
+        "Python computes.",
         'advice = {"A": ..., "B": ..., "C": ...}; three different answers of the four.',
     ),
 )
-def _advice(advice: Any) -> str:
-    if not isinstance(advice, dict) or set(advice) != set(ADVICE):
-        seen = (
-            f"a dict with the keys {sorted(map(str, advice))}"
-            if isinstance(advice, dict)
-            else type(advice).__name__
-        )
-        raise NotYet(seen, "a dict with the keys A, B and C", "the text of the exercise")
-    for case, choice in advice.items():
-        if choice not in CHOICES:
-            raise NotYet(
-                f"{case}: {choice!r}", f"one of {', '.join(CHOICES)}", "the text of the exercise"
-            )
+def _check_advice(advice: Any) -> str:
+    _check_choices(advice)
     for case, choice in advice.items():
         if choice != ADVICE[case]:
-            raise NotYet(f"{case}, {choice}: {WHY_NOT[case, choice]}", "what helps most here", PAYS)
-    return (
-        "memory: no loop; waiting: wait for several; Python that computes: at least beside the work"
-    )
+            reason = WHY_NOT[case][choice]
+            raise NotYet(f"{case}, {choice}: {reason}", "what helps most here", PAYS)
+    return "in memory: no loop; waiting: wait for several at once; Python computing: read ahead"
+
+
+def _check_choices(advice: Any) -> None:
+    wanted = "a dict with the keys A, B and C"
+    if not isinstance(advice, dict):
+        raise NotYet(type_of(advice), wanted, EXERCISE_TEXT)
+    if set(advice) != set(ADVICE):
+        keys = sorted(map(str, advice))
+        raise NotYet(f"a dict with the keys {keys}", wanted, EXERCISE_TEXT)
+    for case, choice in advice.items():
+        if choice not in CHOICES:
+            raise NotYet(f"{case}: {choice!r}", f"one of {', '.join(CHOICES)}", EXERCISE_TEXT)
 
 
 @exercise(
@@ -228,103 +276,116 @@ def _advice(advice: Any) -> str:
     "turn a generator into batches (stretch)",
     section=GENERATOR,
     hints=(
-        "What has to be handed to from_generator, a generator or a function? What shape has the last batch?",
-        "Write an inner generator function that collects rows of source() and yields arrays; the signature is "
-        "tf.TensorSpec((None, 10), tf.float32).",
-        "for row in source(): batch.append(row); if len(batch) == size: yield np.array(batch, 'float32'); batch = []. "
-        "After the loop, once more for what is left.",
+        "What has to be handed to from_generator, a generator or a function? What shape has the "
+        "last batch?",
+        "Write an inner generator function that collects rows of source() and yields arrays; the "
+        "signature is tf.TensorSpec((None, 10), tf.float32).",
+        "for row in source(): batch.append(row); if len(batch) == size: yield np.array(batch, "
+        "'float32'); batch = []. After the loop, once more for what is left.",
     ),
 )
-def _source(from_source: Any) -> str:
-    import tensorflow as tf
-
-    from ..models import random_rows
-
-    original, crossed = tf.data.Dataset.from_generator, []
-
-    def watched(generator: Any, *args: Any, **kwargs: Any) -> Any:
-        def counting(*inputs: Any) -> Any:
-            for item in generator(*inputs):
-                crossed.append(None)
-                yield item
-
-        return original(counting if callable(generator) else generator, *args, **kwargs)
-
-    with patch.object(tf.data.Dataset, "from_generator", staticmethod(watched)):
-        for n, size in ((400, 4), (random.randrange(30, 60), 7), (5, 8)):
-            data, taken = random_rows(n, seed=random.randrange(10_000)), []
-
-            def source(data: Any = data, taken: list = taken) -> Any:
-                for row in data:
-                    taken.append(None)
-                    yield row.tolist()
-
-            dataset = _dataset(from_source(source, size), f"for {n} rows", GENERATOR)
-            if taken:
-                raise NotYet(
-                    f"{len(taken)} rows were read before anybody asked",
-                    "none: it may be endless",
-                    GENERATOR,
-                )
-            _hold(dataset, data, size, crossed)
-        agree(_first_two(from_source), [[[0.5] * 10] * 3] * 2, "without an end", GENERATOR)
+def _check_from_source(from_source: Any) -> str:
+    for n, size in ((400, 4), (random.randrange(30, 60), 7), (5, 8)):
+        _check_batches_from_source(from_source, n, size)
+    _check_endless_source(from_source)
     return "batches cross, the last one may be smaller, every pass begins afresh"
 
 
-def _first_two(from_source: Any) -> Any:
-    """Return two batches of a source without an end; who asks for all of it is told before the memory is full."""
-    said = "an endless source was asked for everything"
+def _check_batches_from_source(from_source: Any, n: int, size: int) -> None:
+    rows = fresh_rows(n)
+    taken: list[None] = []
 
-    def endless() -> Any:
-        yield from itertools.repeat([0.5] * 10, 10_000)
-        raise NotYet(
-            said,
-            "only the rows of the batch that is due: yield each as soon as it is full",
-            GENERATOR,
-        )
+    def source() -> Iterator[list]:
+        for row in rows:
+            taken.append(None)
+            yield row.tolist()
 
-    import tensorflow as tf
-
-    try:
-        return list(from_source(endless, 3).take(2).as_numpy_iterator())
-    except tf.errors.OpError as error:
-        if said in str(error):  # it came through TensorFlow, which wraps what a generator raises
-            raise NotYet(said, "only the rows of the batch that is due", GENERATOR) from None
-        raise
-
-
-def _hold(dataset: Any, data: Any, size: int, crossed: list) -> None:
-    import tensorflow as tf
-
-    spec, n = dataset.element_spec, len(data)
-    if getattr(spec, "dtype", None) != tf.float32:
-        raise NotYet(
-            f"elements of {getattr(spec, 'dtype', spec)}",
-            "float32: what does the signature say?",
-            GENERATOR,
-        )
-    crossed.clear()
-    try:
-        first = list(dataset.as_numpy_iterator())
-    except tf.errors.InvalidArgumentError as error:
-        if "was expected" not in str(error):
-            raise
-        seen = next(line for line in str(error).splitlines() if "was expected" in line).split(
-            "TypeError: "
-        )[-1]
-        raise NotYet(
-            seen, "a signature that fits every batch, the last one too", GENERATOR
-        ) from None
-    most, passed = math.ceil(n / size), len(crossed)
-    agree(first, [data[i : i + size] for i in range(0, n, size)], f"for {n} rows", GENERATOR)
+    with _crossings() as crossed:
+        dataset = _expect_dataset(from_source(source, size), GENERATOR)
+    if taken:
+        seen = f"{len(taken)} rows were read before anybody asked"
+        raise NotYet(seen, "none: it may be endless", GENERATOR)
+    _check_dtype(dataset)
+    batches = _one_pass(dataset, crossed)
+    passed = len(crossed)
+    agree(batches, _batches(rows, size), f"for {n} rows", GENERATOR)
+    most = math.ceil(n / size)
     if passed > most:
-        raise NotYet(
-            f"{passed} elements crossed from Python for {n} rows",
-            f"{most}, one per batch",
-            GENERATOR,
-        )
-    again = len(list(dataset.as_numpy_iterator()))
-    if again != len(first):
-        raise NotYet(
-            f"{again} batches in the second pass", f"{len(first)}, as in the first", BREAKS
-        )
+        seen = f"{passed} elements crossed from Python for {n} rows"
+        raise NotYet(seen, f"{most}, one per batch", GENERATOR)
+    again = len(_one_pass(dataset, crossed))
+    if again != len(batches):
+        seen = f"{again} batches in the second pass"
+        raise NotYet(seen, f"{len(batches)}, as in the first", BREAKS)
+
+
+@contextmanager
+def _crossings() -> Iterator[list[tuple]]:
+    """Make `from_generator` note the shape of each element that crosses from Python."""
+    import numpy as np
+    import tensorflow as tf
+
+    original = tf.data.Dataset.from_generator
+    crossed: list[tuple] = []
+
+    def watched(generator: Any, *args: Any, **options: Any) -> Any:
+        if not callable(generator):
+            wanted = "a function: it is called again for every pass"
+            raise NotYet(f"from_generator got {type_of(generator)}", wanted, GENERATOR)
+
+        def counting(*inputs: Any) -> Iterator[Any]:
+            for element in generator(*inputs):
+                crossed.append(np.shape(element))
+                yield element
+
+        return original(counting, *args, **options)
+
+    with patch.object(tf.data.Dataset, "from_generator", staticmethod(watched)):
+        yield crossed
+
+
+def _check_dtype(dataset: Any) -> None:
+    import tensorflow as tf
+
+    spec = dataset.element_spec
+    dtype = getattr(spec, "dtype", None)
+    if dtype is None:
+        raise NotYet(f"elements of {spec}", "one array of float32 for each batch", GENERATOR)
+    if dtype != tf.float32:
+        seen = f"elements of {dtype.name}"
+        raise NotYet(seen, "float32: what does the signature say?", GENERATOR)
+
+
+def _one_pass(dataset: Any, crossed: list[tuple]) -> list:
+    """Return all batches of a dataset, and name the slip of a signature that does not fit."""
+    try:
+        return list(dataset.as_numpy_iterator())
+    except Exception:
+        declared = dataset.element_spec.shape
+        if not crossed or declared.is_compatible_with(crossed[-1]):
+            raise
+        seen = f"a batch of shape {crossed[-1]} where the signature says {tuple(declared)}"
+        wanted = "a signature that fits every batch, the last one too"
+        raise NotYet(seen, wanted, GENERATOR) from None
+
+
+def _check_endless_source(from_source: Any) -> None:
+    """Take two batches of an endless source; a greedy answer is stopped before memory is full."""
+    row = [0.5] * 10
+    exhausted = False
+
+    def endless() -> Iterator[list]:
+        nonlocal exhausted
+        yield from itertools.repeat(row, 10_000)
+        exhausted = True
+        raise RuntimeError("too many rows were taken")
+
+    try:
+        got = list(from_source(endless, 3).take(2).as_numpy_iterator())
+    except Exception:
+        if not exhausted:
+            raise
+        seen = "an endless source was asked for everything"
+        wanted = "only the rows of the batch that is due: yield each as soon as it is full"
+        raise NotYet(seen, wanted, GENERATOR) from None
+    agree(got, [[row] * 3] * 2, "without an end", GENERATOR)

@@ -1,0 +1,190 @@
+"""The advice follows the numbers, and each sentence names the measurement behind it."""
+
+import pytest
+from own_model_helpers import made_diagnosis
+
+from labkit.measure.results import Comparison
+from labkit.own_model import advice
+from labkit.own_model.candidates import CALL, CONCRETE, FUNCTION, LITERT, ORT, PREDICT, XLA
+from labkit.own_model.prepare import (
+    LEFT_OUT,
+    MISMATCH,
+    NOT_INSTALLED,
+    NOT_SUPPORTED,
+    SKIPPED,
+    CandidateResult,
+)
+
+
+def sentences(d):
+    """Return the text of the advice by what it is about."""
+    return {sentence.about: sentence.text for sentence in d.advice}
+
+
+def evidence(d):
+    return {sentence.about: sentence.evidence for sentence in d.advice}
+
+
+SMALL = {PREDICT: 30, CALL: 2, FUNCTION: 0.4, XLA: 0.15, LITERT: 0.002}
+
+
+def test_the_best_candidate_of_a_small_model_is_recommended():
+    small = made_diagnosis(SMALL)
+    assert (small.best, small.best_in_tensorflow) == (LITERT, XLA)
+    found = small.advice[0]
+    assert found.about == "candidate"
+    assert found.text.startswith("Call it through LiteRT, the model converted for this shape")
+    assert "≈0.00100× [" in found.text
+    assert found.text.endswith("so it is ≈1,000 times as fast.")
+    assert found.evidence == "the ladder: LiteRT ≈2.01 µs per call, model(x) ≈2.01 ms"
+    assert "XLA is the best: ≈0.0750×" in sentences(small)["tensorflow"]
+    assert sentences(small)["predict"].startswith("Do not use predict for 1 row: it takes ≈15.0×")
+    assert sentences(small)["overhead"].startswith("At least ≈99.9 %")
+
+
+def test_a_slow_first_call_is_paid_back():
+    small = made_diagnosis(SMALL)
+    # 400 ms more at first, 2 ms less in each later call.
+    small.one.first_call |= {CALL: 0.1, LITERT: 0.5}
+    assert "paid for itself after ≈201 calls" in sentences(small)["first call"]
+    assert evidence(small)["first call"].startswith("the first call takes ≈500 ms")
+
+
+def test_a_large_model_is_left_as_it_is():
+    large = made_diagnosis({PREDICT: 100, CALL: 100, FUNCTION: 98, XLA: 97})
+    assert large.best == CALL
+    assert sentences(large)["candidate"].startswith("Leave model(x) as it is")
+    assert evidence(large)["candidate"].startswith("the ladder: XLA")
+    assert "arithmetic dominates" in sentences(large)["overhead"]
+    assert not {"predict", "first call", "tensorflow"} & set(sentences(large))
+
+
+def test_of_two_that_are_as_good_the_simpler_one_is_recommended():
+    deep = made_diagnosis({PREDICT: 30, CALL: 200, FUNCTION: 20, CONCRETE: 19})
+    assert deep.best == FUNCTION
+    assert "tensorflow" not in sentences(deep)  # it is within TensorFlow already
+    replace = sentences(deep)["predict"]
+    assert replace.startswith("Do not replace predict with model(x), as is often advised")
+
+
+def test_python_calls_explain_why_predict_is_faster():
+    deep = made_diagnosis({PREDICT: 30, CALL: 200})
+    for result in deep.ladder:
+        result.python_calls = 235_000
+    assert "one model(x) makes 235,000 Python calls" in evidence(deep)["predict"]
+
+
+def test_model_x_alone_is_left_as_it_is():
+    alone = made_diagnosis({CALL: 5})
+    assert sentences(alone)["candidate"].startswith("Leave model(x)")
+    assert evidence(alone)["candidate"] == "no other candidate could be measured"
+
+
+def test_an_uncertain_difference_is_a_try():
+    unsure = made_diagnosis({CALL: 2.0, FUNCTION: 1.7}, noise=0.0)
+    unsure.one.samples[FUNCTION] = [2.2e-3] * 24 + [1.7e-3] * 40
+    text = sentences(unsure)["candidate"]
+    assert text.startswith("Try tf.function")
+    assert text.endswith("The budget was too short for certainty.")
+
+
+def test_a_model_that_remembers_needs_a_copy_for_each_stream():
+    assert "reset it" in sentences(made_diagnosis({CALL: 5}, states=2))["state"]
+    assert "state" not in sentences(made_diagnosis({CALL: 5}))
+
+
+def test_answers_at_random_are_not_compared():
+    found = sentences(made_diagnosis({CALL: 5, FUNCTION: 1}, random=True))["agreement"]
+    assert "differently each time" in found
+
+
+def test_equal_answers_make_candidates_interchangeable():
+    d = made_diagnosis({CALL: 5, FUNCTION: 1})
+    assert "interchangeable" in sentences(d)["agreement"]
+    assert evidence(d)["agreement"].endswith("over 2 candidates and all outputs: none")
+    for result in d.ladder:
+        result.gap = 1e-6
+    assert evidence(d)["agreement"].endswith("≈0.000100 % of the largest value")
+
+
+# ---- what was not measured ----
+
+
+def with_states(*results):
+    d = made_diagnosis({CALL: 5}, budget=60)
+    d.ladder = [d.ladder[1], *results]
+    return d
+
+
+def test_candidates_that_cannot_be_used_for_one_reason_share_a_sentence():
+    d = with_states(
+        CandidateResult(PREDICT, NOT_SUPPORTED, "it is a SavedModel"),
+        CandidateResult(FUNCTION, NOT_SUPPORTED, "it is a SavedModel"),
+        CandidateResult(XLA, NOT_SUPPORTED, "its input is text"),
+    )
+    refused = [(a.text, a.evidence) for a in d.advice if a.about == "refused"]
+    assert refused == [
+        ("predict and tf.function cannot be used with this model.", "it is a SavedModel"),
+        ("XLA cannot be used with this model.", "its input is text"),
+    ]
+
+
+def test_a_different_answer_is_warned_of():
+    d = with_states(CandidateResult(XLA, MISMATCH, "its answer differs: 1 instead of 2"))
+    assert sentences(d)["agreement"] == "Do not use XLA: it gives a different answer."
+
+
+def test_what_the_budget_left_out_is_named():
+    d = with_states(
+        CandidateResult(XLA, SKIPPED, ""),
+        CandidateResult(LITERT, SKIPPED, ""),
+        CandidateResult(CONCRETE, SKIPPED, ""),
+    )
+    text = sentences(d)["budget"]
+    assert text == "Give a larger time budget to see XLA, LiteRT and concrete function."
+    assert evidence(d)["budget"] == "60 s were not enough to prepare them as well"
+
+
+@pytest.mark.parametrize("state", [LEFT_OUT, NOT_INSTALLED])
+def test_what_the_caller_left_out_needs_no_advice(state):
+    d = with_states(CandidateResult(ORT, state, "pip install it"))
+    assert not {"refused", "budget"} & set(sentences(d))
+
+
+# ---- rows sent together ----
+
+
+def sent_together(per_row, size=32):
+    """Return a diagnosis in which a row costs 1 ms at 1 row, and this many ms at another size."""
+    samples = {
+        "LiteRT, 1 row": [1e-3] * 64,
+        f"LiteRT, {size} rows": [per_row * 1e-3] * 64,
+    }
+    many = {size: Comparison(samples, "LiteRT, 1 row")}
+    return made_diagnosis({CALL: 5, LITERT: 1}, many=many)
+
+
+def test_rows_are_sent_together_where_that_pays():
+    pays = sent_together(0.1)
+    text = sentences(pays)["batch"]
+    assert text.startswith("Where rows may wait, send 32 rows in one call: through LiteRT a row")
+    assert "≈0.100× what it costs with 1 row per call" in text
+    assert evidence(pays)["batch"] == (
+        "time per row: ≈100 µs with 32 rows, ≈1.00 ms with 1 row; ≈10,000 rows/s"
+    )
+
+
+def test_nobody_waits_where_it_does_not_pay():
+    assert sentences(sent_together(0.9))["batch"].startswith("Do not make requests wait")
+
+
+def test_smaller_batches_need_no_waiting():
+    d = made_diagnosis({CALL: 5, LITERT: 1})
+    d.batch = 32
+    samples = {"LiteRT, 32 rows": [1e-3] * 64, "LiteRT, 1 row": [1e-4] * 64}
+    d.many = {1: Comparison(samples, "LiteRT, 32 rows")}
+    assert sentences(d)["batch"].startswith("Send 1 row in one call")
+
+
+def test_advice_reads_as_text():
+    assert str(advice.Advice("x", "Do this.", "that")) == "Do this.\n    because: that"

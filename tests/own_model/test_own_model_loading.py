@@ -1,0 +1,186 @@
+"""Each format loads, and each kind of damage or mistake becomes one sentence."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import keras
+import pytest
+import tensorflow as tf
+from keras import layers
+from own_model_helpers import QUICK, is_sentence
+
+import labkit as lab
+from labkit import own_model
+from labkit.own_model import BadModel
+from labkit.own_model.loading import layers_of, load
+from labkit.own_model.silence import silence_all
+
+
+class Unregistered(layers.Layer):
+    def call(self, x):
+        return x
+
+
+# ---- each format ----
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"), [("ok.keras", ".keras file"), ("ok.h5", ".h5 file"), ("ok", "SavedModel")]
+)
+def test_each_format_is_the_same_model(saved, file, kind):
+    loaded = load(saved / file)
+    assert loaded.kind == kind
+    assert loaded.parameters == lab.models.mlp().count_params()
+    rows = tf.constant(lab.models.random_rows(3))
+    x = rows if loaded.keras else dict.fromkeys(loaded.spec, rows)
+    [answer] = tf.nest.flatten(loaded.call(x))
+    assert answer.numpy() == pytest.approx(lab.models.mlp()(rows).numpy(), abs=1e-5)
+
+
+def test_dropout_is_off():
+    model = keras.Sequential([keras.Input((4,)), layers.Dropout(0.9)])
+    assert load(model).call(tf.ones((1, 4))).numpy().tolist() == [[1, 1, 1, 1]]
+
+
+def test_layers_inside_layers_are_found():
+    inner = keras.Sequential([keras.Input((3, 2)), layers.Bidirectional(layers.LSTM(2))])
+    names = {type(layer).__name__ for layer in layers_of(keras.Sequential([inner]))}
+    assert {"Sequential", "Bidirectional", "LSTM"} <= names
+
+
+def test_a_saved_model_calls_the_default_signature_or_the_chosen_one(tmp_path):
+    module = tf.Module()
+    spec = tf.TensorSpec((None,), tf.float32, name="x")
+    double = tf.function(lambda x: {"y": 2 * x}, input_signature=[spec])
+    triple = tf.function(lambda x: {"y": 3 * x}, input_signature=[spec])
+    with silence_all():
+        tf.saved_model.save(
+            module, str(tmp_path / "m"), signatures={"serving_default": double, "triple": triple}
+        )
+    x = {"x": tf.constant([1.0])}
+    assert load(tmp_path / "m").call(x)["y"].numpy() == [2.0]
+    chosen = load(tmp_path / "m", signature="triple")
+    assert chosen.call(x)["y"].numpy() == [3.0]
+    assert "'triple'" in chosen.notes[0]
+    with pytest.raises(BadModel, match="no signature 'x'; it has serving_default, triple"):
+        own_model.inspect(tmp_path / "m", signature="x")
+
+
+def test_only_a_path_or_a_keras_model_is_taken():
+    with pytest.raises(BadModel, match="expected a path or a Keras model, got a int"):
+        own_model.diagnose(3)
+
+
+# ---- damage and mistakes ----
+
+
+def write_bad_files(folder, saved):
+    """Write a file for each kind of damage and mistake."""
+    whole = (saved / "ok.keras").read_bytes()
+    (folder / "cut.keras").write_bytes(whole[: len(whole) // 2])
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 255
+    (folder / "flipped.keras").write_bytes(bytes(flipped))
+    (folder / "empty.keras").touch()
+    with zipfile.ZipFile(folder / "other.keras", "w") as file:
+        file.writestr("a.txt", "x")
+    (folder / "cut.h5").write_bytes((saved / "ok.h5").read_bytes()[:5000])
+    (folder / "text.h5").write_text("hello" * 100)
+    lab.models.mlp().save_weights(folder / "m.weights.h5")
+    for name in ("m.pb", "m.tflite", "m.onnx", "m.pt", "m.json", "m.txt", "m.zip"):
+        (folder / name).write_text("x")
+    write_bad_saved_models(folder, saved)
+    code = keras.Sequential([keras.Input((3,)), layers.Lambda(lambda x: x * 2)])
+    mine = keras.Sequential([keras.Input((3,)), Unregistered()])
+    with silence_all():
+        code.save(folder / "lambda.keras")
+        code.save(folder / "lambda.h5")
+        mine.save(folder / "mine.keras")
+        mine.save(folder / "mine.h5")
+
+
+def write_bad_saved_models(folder, saved):
+    (folder / "empty").mkdir()
+    shutil.copytree(saved / "ok", folder / "versions" / "1")
+    shutil.copytree(saved / "ok", folder / "no_weights")
+    shutil.rmtree(folder / "no_weights" / "variables")
+    shutil.copytree(saved / "ok", folder / "cut_graph")
+    graph = folder / "cut_graph" / "saved_model.pb"
+    graph.write_bytes(graph.read_bytes()[:3000])
+    with silence_all():
+        tf.saved_model.save(tf.Module(), str(folder / "no_signature"))
+
+
+# By the name of the file: what the sentence must say.
+BAD = {
+    "cut.keras": "it is not a complete zip archive",
+    "flipped.keras": "is damaged",
+    "empty.keras": "is empty",
+    "other.keras": "is damaged",
+    "cut.h5": "is damaged",
+    "text.h5": "is damaged",
+    "m.weights.h5": "weights without a model",
+    "m.pb": "give the folder",
+    "m.tflite": "converted for LiteRT",
+    "m.onnx": "ONNX",
+    "m.pt": "PyTorch",
+    "m.json": "without weights",
+    "m.txt": "is of an unknown kind",
+    "m.zip": "unpack it",
+    "empty": "is not a SavedModel",
+    "versions": "but versions/1 is",
+    "no_weights": "is damaged",
+    "cut_graph": "is damaged",
+    "no_signature": "no signature to call",
+    "lambda.keras": "loading it would run that code",
+    "lambda.h5": "loading it would run that code",
+    "mine.keras": "needs the class Unregistered",
+    "mine.h5": "needs the class Unregistered",
+    "nowhere.keras": "there is no file",
+    "mtflite": "did you mean m.tflite?",
+    "x" * 5000: "cannot be read",
+    "a\0b.keras": "",
+    " ": "no path was given",
+}
+
+
+@pytest.fixture(scope="module")
+def bad_files(saved, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bad")
+    write_bad_files(folder, saved)
+    return folder
+
+
+@pytest.mark.parametrize("name", BAD, ids=lambda name: name[:20].encode("unicode_escape").decode())
+def test_a_wrong_or_damaged_file_becomes_one_sentence(name, bad_files, monkeypatch):
+    monkeypatch.chdir(bad_files)
+    before = sorted(os.listdir())
+    with pytest.raises(BadModel) as raised:
+        own_model.diagnose(name, report_to="r.html", **QUICK)
+    assert BAD[name] in str(raised.value)
+    assert is_sentence(str(raised.value)), str(raised.value)
+    assert sorted(os.listdir()) == before  # no report, no part of one
+
+
+def test_trusted_code_and_named_classes_are_loaded(bad_files):
+    with contextlib.chdir(bad_files):
+        loaded = load("lambda.keras", trust=True)
+        assert loaded.call(tf.ones((1, 3))).numpy().tolist() == [[2, 2, 2]]
+        assert load("mine.keras", custom_objects={"Unregistered": Unregistered}).keras
+
+
+def test_a_path_is_checked_without_tensorflow(tmp_path):
+    code = (
+        "import sys\nfrom labkit.own_model.paths import check_path\n"
+        "try:\n    check_path('nowhere.keras')\nexcept ValueError as error:\n    print(error)\n"
+        "print([n for n in ('tensorflow', 'keras', 'numpy') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "there is no file or folder nowhere.keras; check the spelling and the folder",
+        "[]",
+    ]

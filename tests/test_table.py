@@ -1,0 +1,153 @@
+"""A table has the same cells as text and as HTML."""
+
+import html
+from html.parser import HTMLParser
+
+import pytest
+from fakes import REPEATABLE, every_result, sanitize
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labkit.show.table import Table
+
+RESULTS = every_result()
+
+
+class HtmlTable(HTMLParser):
+    """What is in the HTML of a table: cells and their sides by row, scopes, caption, notes."""
+
+    def __init__(self, table):
+        super().__init__()
+        self.rows = []
+        self.sides = []
+        self.scopes = []
+        self.caption = ""
+        self.notes = []
+        self._tag = ""
+        self.feed(table._repr_html_())
+
+    def handle_starttag(self, tag, attributes):
+        self._tag = tag
+        attributes = dict(attributes)
+        if tag == "tr":
+            self.rows.append([])
+            self.sides.append([])
+        if tag in ("th", "td"):
+            self.rows[-1].append("")
+            style = attributes.get("style", "")
+            self.sides[-1].append(style.removeprefix("text-align:").partition(";")[0])
+        if tag == "th":
+            self.scopes.append(attributes["scope"])
+        if tag == "small":
+            self.notes.append("")
+
+    def handle_data(self, data):
+        if self._tag in ("th", "td"):
+            self.rows[-1][-1] += data
+        if self._tag == "caption":
+            self.caption += data
+        if self._tag == "small":
+            self.notes[-1] += data
+
+
+words = st.text(st.characters(codec="ascii", min_codepoint=33), min_size=1, max_size=12)
+
+
+@given(st.data())
+@settings(**REPEATABLE, max_examples=60)
+def test_text_and_html_have_the_same_cells(data):
+    width = data.draw(st.integers(1, 4))
+    row = st.lists(words, min_size=width, max_size=width)
+    columns = data.draw(row)
+    rows = data.draw(st.lists(row, max_size=4))
+    caption = data.draw(words)
+    notes = data.draw(st.lists(words, max_size=2))
+    table = Table(columns, rows, caption, notes)
+
+    parsed = HtmlTable(table)
+    assert parsed.rows == [columns, *rows]
+    assert (parsed.caption, parsed.notes) == (caption, notes)
+
+    first, *lines = str(table).splitlines()
+    assert first == caption
+    cells = [line.split() for line in lines[: len(rows) + 1]]
+    assert cells == [columns, *rows]
+    assert lines[len(rows) + 1 :] == notes
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_every_result_has_the_same_text_and_html(name):
+    result = RESULTS[name]
+    parsed = HtmlTable(result.table)
+    assert parsed.rows == [result.table.columns, *result.table.cells]
+    text = repr(result)
+    for row in parsed.rows:
+        assert all(cell in text for cell in row)
+    assert all(note in text for note in [parsed.caption, *parsed.notes])
+
+
+def test_a_cell_cannot_become_html():
+    table = Table(["<b>", "&"], [["<script>alert(1)</script>", '"']], "<i>", ["<u>"])
+    page = table._repr_html_()
+    assert html.escape("<script>alert(1)</script>") in page
+    for tag in ("<script", "<b>", "<i>", "<u>"):
+        assert tag not in page
+
+
+def test_headings_have_the_scope_of_their_row_or_column():
+    parsed = HtmlTable(Table(["name", "calls"], [["slow", "10"], ["00.1", "1"]]))
+    assert parsed.scopes == ["col", "col", "row", "row"]
+
+
+def test_an_empty_heading_is_no_heading():
+    table = Table(["", "calls"], [["slow", "10"]])
+    assert table._repr_html_().count('scope="col"') == 1
+    assert HtmlTable(table).rows[0] == ["", "calls"]
+
+
+def test_numbers_are_set_to_the_right_and_words_to_the_left():
+    table = Table(["name", "time"], [["a", "≈1.00 ms"], ["bbbbbb", "≈12.0 ms"]])
+    assert str(table).splitlines() == [
+        "name        time",
+        "a       ≈1.00 ms",
+        "bbbbbb  ≈12.0 ms",
+    ]
+
+
+def test_a_count_is_set_to_the_right_like_a_measured_number():
+    table = Table(["name", "calls"], [["slow", "10"], ["fast", "1"]])
+    assert str(table).splitlines() == ["name  calls", "slow     10", "fast      1"]
+
+
+def test_no_line_ends_in_spaces():
+    lines = str(Table(["name", "verdict"], [["a", "no"], ["b", "unclear"]])).splitlines()
+    assert lines == ["name  verdict", "a     no", "b     unclear"]
+
+
+def test_a_heading_is_on_the_side_of_its_cells():
+    table = Table(["name", "time", "verdict"], [["1", "≈1.00 ms", "faster"], ["b", "-", "slower"]])
+    sides = ["left", "right", "left"]
+    assert HtmlTable(table).sides == [sides, sides, sides]
+    heading, first, _ = str(table).splitlines()
+    assert heading.index("verdict") == first.index("faster")
+
+
+def test_a_table_without_a_caption_begins_with_its_headings():
+    table = Table(["name", "calls"], [])
+    assert str(table) == "name  calls"
+    assert "<caption" not in table._repr_html_()
+
+
+def test_a_row_of_another_length_is_an_error():
+    with pytest.raises(ValueError, match=r"needs 2 cells, one for each column; got \['slow'\]"):
+        Table(["name", "calls"], [["slow"]])
+
+
+@pytest.mark.parametrize("name", [name for name in RESULTS if name != "count"])
+def test_another_run_differs_only_in_what_nbval_sets_aside(name):
+    result = RESULTS[name]
+    again = every_result(seed=5, scale=3.7)[name]
+    if name != "ops":  # operations are counted, not measured
+        assert repr(again) != repr(result)
+    assert sanitize(repr(again)) == sanitize(repr(result))
+    assert sanitize(again._repr_html_()) == sanitize(result._repr_html_())

@@ -1,0 +1,37 @@
+"""Each lesson runs to its end as the learner gets it, with nothing solved."""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+from kernels import client, kernel_environment
+
+from labkit.course.workspace import make_workspace
+
+LESSONS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+
+
+class _Unsolved:
+    """The test of one lesson; `lesson` is the path of its notebook."""
+
+    lesson: Path
+
+    def test_it_runs_to_the_end(self, tmp_path):
+        source = tmp_path / "notebooks"
+        source.mkdir()
+        shutil.copy(self.lesson, source)
+        make_workspace(source, tmp_path / "workspace")
+        notebook = nbformat.read(tmp_path / "workspace" / self.lesson.name, as_version=4)
+        # No verdict is compared here, so a third of the measuring will do.
+        unsolved = {"LABKIT_STRICT": None, "LABKIT_ROUNDS": None, "LABKIT_BUDGET": "0.3"}
+        home = tmp_path / "home"  # of the record of passed exercises
+        home.mkdir()
+        environment = kernel_environment(home, **unsolved)
+        client(notebook, tmp_path / "workspace").execute(env=environment)
+
+
+# A class for each lesson, because `pytest --dist loadscope` gives all tests of a class to one
+# worker: as parameters of one function, all lessons would wait for the same worker.
+for _path in LESSONS:
+    _name = f"TestLesson_{_path.stem}"
+    globals()[_name] = type(_name, (_Unsolved,), {"lesson": _path})
