@@ -1,52 +1,91 @@
-# make lab    open the course          make test   check everything
-# Each does all it needs after a clone: Python 3.11 to 3.13, make and git are enough.
+# make lab opens the course, make test checks everything, make help lists all targets.
+# Each does what it needs after a clone: Python 3.11 to 3.13, make and git are enough.
 VENV ?= .venv
-PY   := $(VENV)/bin/python
-READY := $(VENV)/.ready
-# The first interpreter in range wins; `make lab PYTHON=/path/to/python3.12` chooses another.
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
 JOBS ?= 2
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
 
-.PHONY: lab test test-browser refresh lock lint clean
+# The first interpreter in range; `make lab PYTHON=/path/to/python3.12` names another.
+IN_RANGE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	if $$python -c '$(IN_RANGE)' 2>/dev/null; then echo $$python; break; fi; done)
+NO_PYTHON := The course needs Python 3.11, 3.12 or 3.13. Install one, or name it: make lab PYTHON=/path/to/python3.12
+HAS_BUILD := import platform, sys; \
+	sys.exit((platform.system(), platform.machine()) in [("Darwin", "x86_64"), ("Windows", "ARM64")])
+NO_BUILD := TensorFlow has no build for this Python on this machine: \
+	the course needs Linux, Windows on x64, or a Mac with Apple silicon and an arm64 build of Python.
 
-lab: $(READY)
+.PHONY: lab test test-browser refresh pages notebooks lint typecheck imports \
+	bench-trust bench-coverage bench-own-models bench-mutations lock clean help
+
+lab: $(READY) ## open the course in JupyterLab, on your own copies of the lessons
 	@$(PY) -m labkit lab
 
-test: $(READY)
-	$(PY) -m ruff check .
+test: $(READY) lint typecheck imports ## check everything: code, types, imports, spelling, all lessons and tests
 	$(PY) -m pytest -n $(JOBS) --dist loadscope
 
-test-browser: $(READY)
+test-browser: $(READY) ## run a lesson in a real JupyterLab and a headless Chromium
 	$(PY) -m pytest -p no:xdist tests/browser
 
-# Run lessons top to bottom in a fresh kernel and store their outputs: make refresh LESSONS=notebooks/02*.ipynb
 LESSONS ?= $(sort $(wildcard notebooks/*.ipynb))
-refresh: $(READY)
+refresh: $(READY) ## run lessons and store their outputs: make refresh LESSONS=notebooks/02*.ipynb
 	$(PY) tools/refresh.py $(LESSONS)
 
-# No address of a package index goes into the lock, so that it serves behind any mirror.
-lock: $(READY)
+pages: $(READY) ## bring the generated parts of README.md, labkit/README.md and CLAIMS.md up to date
+	$(PY) tools/pages.py
+
+notebooks: $(READY) ## check the lesson contract; FIX=1 repairs kernelspec, ids and metadata
+	$(PY) tools/notebook_check.py $(if $(FIX),--fix) $(LESSONS)
+
+lint: $(READY) ## check style, format and spelling
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(VENV)/bin/codespell
+
+typecheck: $(READY) ## check the types of labkit and tools
+	$(PY) -m mypy
+
+imports: $(READY) ## check which part of labkit imports which
+	$(VENV)/bin/lint-imports --no-logo
+
+bench-trust: $(READY) ## compare labkit.compare with other tools (15 minutes); then make pages
+	$(PY) tools/benchmarks/measurement_trust.py
+
+bench-coverage: $(READY) ## simulate how often an interval of labkit.compare holds the true ratio (10 minutes)
+	$(PY) tools/benchmarks/coverage.py
+
+bench-own-models: $(READY) ## diagnose real architectures and models of every kind (20 minutes)
+	$(PY) tools/benchmarks/own_models.py
+
+bench-mutations: $(READY) ## break lessons and see whether the tests notice: ONLY=02 for one lesson
+	$(PY) tools/benchmarks/mutate_lessons.py $(ONLY)
+
+# Without the address of a package index, the lock works with any mirror.
+lock: $(READY) ## renew requirements.lock; LOCK=--upgrade takes newer versions
 	$(VENV)/bin/uv pip compile pyproject.toml --extra test --extra setup --universal --python-version 3.11 \
 	  --fork-strategy fewest --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock $(LOCK)
 
-lint: $(READY)
-	$(PY) -m ruff check . && $(PY) -m ruff format --check .
+clean: ## remove the virtual environment and the caches; workspace/ stays
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
-clean:
-	rm -rf $(VENV)
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' Makefile
 
-$(READY): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found. Install one, or name it: make lab PYTHON=/path/to/python3.12"; exit 1; }
-	@echo "Setting up $(VENV) with $(PYTHON) (once): a minute or two, 1.7 GB on disk."
-	@$(PYTHON) -m venv --clear $(VENV) || { echo "Could not make a virtual environment. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
-	@# uv installs in seconds what takes pip two minutes; where uv does not work, pip does the same from the same lock.
+# uv installs in seconds what takes pip two minutes; where uv does not work, pip installs the same lock.
+# flit-core is in the lock, so that the project itself installs without a download.
+$(READY): requirements.lock
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(IN_RANGE)' 2>/dev/null || { echo "$(NO_PYTHON)"; exit 1; }
+	@$(PYTHON) -c '$(HAS_BUILD)' || { echo "$(NO_BUILD)"; exit 1; }
+	@echo "Setting up $(VENV) with $(PYTHON) (once): a minute or two, 2.2 GiB on disk."
+	@$(PYTHON) -m venv --clear $(VENV) || \
+	 { echo "Could not make a virtual environment. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
 	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.txt
 	@{ $(PY) -m pip install -q --require-hashes -r $(VENV)/uv.txt && \
 	   $(VENV)/bin/uv pip sync -q --python $(PY) --compile-bytecode --require-hashes requirements.lock; } || \
-	 { echo "uv did not succeed; installing with pip instead."; $(PY) -m pip install -q --require-hashes -r requirements.lock; }
-	@# flit-core comes with the lock, so the project itself installs without asking for anything more.
-	@{ $(VENV)/bin/uv pip install -q --python $(PY) --no-deps --no-build-isolation --offline -e . 2>/dev/null || \
-	   $(PY) -m pip install -q --no-deps --no-build-isolation -e .; }
+	 { echo "uv did not succeed; installing with pip instead."; \
+	   $(PY) -m pip install -q --require-hashes -r requirements.lock; } || \
+	 { echo "Could not install the packages, see above. The set-up needs a network connection once."; exit 1; }
+	@$(VENV)/bin/uv pip install -q --python $(PY) --no-deps --no-build-isolation --offline -e . 2>/dev/null || \
+	 $(PY) -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 	@echo "Ready."

@@ -1,21 +1,23 @@
-"""notebooks/CLAIMS.md: every claim of the course with its verdict, from the outputs that the lessons have stored.
+"""Make notebooks/CLAIMS.md: every claim of the course with its verdict, from the stored outputs.
 
-`make pages` writes it; a test holds it current. Claims that cannot be tried with what the course installs
-stand in claims_reported.toml, with what they need and what was reported elsewhere.
+`make pages` writes the page; a test checks that it is current. claims_reported.toml lists the
+claims that need more than the course installs, with what they need and what was reported elsewhere.
 """
 
 import ast
 import json
 import re
 import tomllib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PAGE = NOTEBOOKS / "CLAIMS.md"
 REPORTED = ROOT / "tools" / "claims_reported.toml"
-# How many claims each group has; every number from 1 on is accounted for.
+# The number of claims in each group; every number from 1 on is accounted for.
 GROUPS = {
     "S0": (21, "Calling a model in a loop"),
     "S1": (19, "SavedModels and running them again and again"),
@@ -23,11 +25,15 @@ GROUPS = {
     "S3": (19, "`predict` inside a graph"),
     "S4": (15, "Loading a model in a loop"),
 }
-OTHERS = "Sentences about measuring, and others"
+OTHERS = "Claims about measuring, and others"
 TRIED = re.compile(
-    r"^[✓✗?] (\S+) ((?:holds|does not hold|undecided) here): (.*?)(?:\n  measured: (.*))?$",
+    r"^[✓✗?] (\S+) ((?:holds|does not hold|undecided) here): (.*?)(?:\n  measured: .*)?$",
     re.DOTALL,
 )
+HEADER = [
+    "| | the claim | verdict | what to believe | tried in |",
+    "|---|---|---|---|---|",
+]
 
 
 @dataclass(order=True)
@@ -43,110 +49,120 @@ class Tried:
 
     @property
     def id(self) -> str:
-        """Such as S0-4."""
-        return f"{self.key[0]}-{self.key[1]}"
+        """The number of the claim, such as S0-4."""
+        group, number = self.key
+        return f"{group}-{number}"
+
+    @property
+    def cells(self) -> list[str]:
+        """The cells of its line in the table."""
+        link = f"[{self.lesson[:2]}]({self.lesson}.ipynb), {self.section}"
+        return [self.id, self.text, self.verdict, self.instead, link]
 
 
 def key(id: str) -> tuple[str, int]:
-    """Return what to sort a claim's number by."""
+    """Return the group and the number of a claim: S0-9 comes before S0-10."""
     group, _, number = id.partition("-")
     return group, int(number)
 
 
+def lessons() -> list[Path]:
+    """Return the lessons in order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
 def tried(path: Path) -> list[Tried]:
     """Return the claims that a lesson tried, from its stored outputs."""
-    book = json.loads(path.read_text(encoding="utf-8"))
-    found, section, instead = [], "", {}
-    for cell in book["cells"]:
-        source = "".join(cell["source"])
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    instead = sentences(cells)
+    section = ""
+    found = []
+    for cell in cells:
         if cell["cell_type"] == "markdown":
-            section = next(reversed(re.findall(r"^##+ (.+)$", source, re.MULTILINE)), section)
-        elif source.startswith("lab.verdicts("):
-            instead = ast.literal_eval(ast.parse(source).body[0].value.args[0])
-        for output in cell.get("outputs", []):
-            said = "".join(output.get("data", {}).get("text/plain", []) or output.get("text", []))
-            if match := TRIED.match(said.strip("\n")):
-                found.append((*match.groups()[:3], section))
-    return [
-        Tried(key(id), path.stem, " ".join(text.split()), verdict, section, instead.get(id, ""))
-        for id, verdict, text, section in found
-    ]
+            headings = re.findall(r"^##+ (.+)$", "".join(cell["source"]), re.MULTILINE)
+            section = headings[-1] if headings else section
+            continue
+        for text in texts(cell):
+            if match := TRIED.match(text):
+                id, verdict, claim = match.groups()
+                claim = " ".join(claim.split())
+                found.append(
+                    Tried(key(id), path.stem, claim, verdict, section, instead.get(id, ""))
+                )
+    return found
 
 
-def every() -> list[Tried]:
+def sentences(cells: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return what the lesson says to believe, by claim: the argument of `lab.verdicts`."""
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and source.startswith("lab.verdicts("):
+            call = ast.parse(source.rstrip(), mode="eval").body
+            assert isinstance(call, ast.Call)
+            return ast.literal_eval(call.args[0])
+    return {}
+
+
+def texts(cell: dict[str, Any]) -> Iterator[str]:
+    """Yield the plain texts among the stored outputs of a code cell."""
+    for output in cell["outputs"]:
+        plain = output.get("data", {}).get("text/plain") or output.get("text", "")
+        yield "".join(plain).strip("\n")
+
+
+def all_tried() -> list[Tried]:
     """Return the claims of all lessons, in order."""
-    return sorted(claim for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb") for claim in tried(path))
+    found = []
+    for path in lessons():
+        found.extend(tried(path))
+    return sorted(found)
 
 
 def reported() -> dict[str, dict[str, str]]:
-    """Return the claims that are not tried here: what they say, what they need, what was reported."""
+    """Return the claims that are not tried here: each with what it needs and what was reported."""
     return tomllib.loads(REPORTED.read_text(encoding="utf-8"))
 
 
 def versions() -> str:
-    """Return the versions that the lessons were stored with."""
-    text = "".join(
-        path.read_text(encoding="utf-8") for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")
-    )
-    found = sorted(set(re.findall(r"Python [\d.]+ · (TensorFlow [\d.]+ · Keras [\d.]+)", text)))
-    return " and ".join(found)
+    """Return the versions that the stored outputs come from."""
+    found: set[str] = set()
+    for path in lessons():
+        text = path.read_text(encoding="utf-8")
+        found.update(re.findall(r"Python [\d.]+ · (TensorFlow [\d.]+ · Keras [\d.]+)", text))
+    return " and ".join(sorted(found))
+
+
+def table(claims: Sequence[Tried], elsewhere: dict[str, dict[str, str]]) -> list[str]:
+    """Return the lines of a table of claims, tried and reported ones in one order."""
+    rows = [(claim.key, claim.cells) for claim in claims]
+    for id, entry in elsewhere.items():
+        told = f"As reported: {entry['reported']}"
+        rows.append(
+            (key(id), [id, entry["claim"], "not run here", told, f"needs {entry['needs']}"])
+        )
+    lines = list(HEADER)
+    for _, cells in sorted(rows):
+        escaped = [cell.replace("|", "\\|") for cell in cells]
+        lines.append("| " + " | ".join(escaped) + " |")
+    return lines
 
 
 def page() -> str:
     """Return the text of CLAIMS.md."""
-    claims, elsewhere = every(), reported()
-    sections = [(group, title) for group, (_, title) in GROUPS.items()]
+    claims = all_tried()
+    elsewhere = reported()
     lines = [
-        "# The claims, and what became of them",
+        "# The claims and their verdicts",
         "",
-        "Sentences that people find when they search for a slow TensorFlow loop, each tried in a lesson. The verdicts "
-        f"are those that the lessons have stored, with {versions()}; run the lesson, and it gives the verdict of your "
-        "machine. This page is made from the lessons by `make pages`.",
+        "Sentences that people find when they search for a slow TensorFlow loop, each tried in a "
+        f"lesson. The verdicts are the ones stored in the lessons, made with {versions()}. Run the "
+        "lesson to get the verdict of your machine. `make pages` makes this page from the lessons.",
     ]
-    for group, title in [*sections, ("", OTHERS)]:
-        mine = [
-            claim
-            for claim in claims
-            if (claim.key[0] == group if group else claim.key[0] not in GROUPS)
-        ]
-        absent = {id: entry for id, entry in elsewhere.items() if group and key(id)[0] == group}
-        if not mine and not absent:
-            continue
-        lines += [
-            "",
-            f"## {title}",
-            "",
-            "| | the claim | verdict | what to believe | tried in |",
-            "|---|---|---|---|---|",
-        ]
-        rows = [
-            (
-                c.key,
-                [
-                    c.id,
-                    c.text,
-                    c.verdict,
-                    c.instead,
-                    f"[{c.lesson[:2]}]({c.lesson}.ipynb), {c.section}",
-                ],
-            )
-            for c in mine
-        ]
-        rows += [
-            (
-                key(id),
-                [
-                    id,
-                    entry["claim"],
-                    "not run here",
-                    f"As reported: {entry['reported']}",
-                    f"needs {entry['needs']}",
-                ],
-            )
-            for id, entry in absent.items()
-        ]
-        lines += [
-            "| " + " | ".join(part.replace("|", "\\|") for part in row) + " |"
-            for _, row in sorted(rows)
-        ]
+    for group, (_, title) in GROUPS.items():
+        mine = [claim for claim in claims if claim.key[0] == group]
+        told = {id: entry for id, entry in elsewhere.items() if key(id)[0] == group}
+        lines += ["", f"## {title}", "", *table(mine, told)]
+    rest = [claim for claim in claims if claim.key[0] not in GROUPS]
+    if rest:
+        lines += ["", f"## {OTHERS}", "", *table(rest, {})]
     return "\n".join(lines) + "\n"

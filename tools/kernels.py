@@ -1,43 +1,61 @@
-"""How the tests and `refresh.py` start the kernel of a notebook: one environment, written down once."""
+"""Start notebook kernels in one environment, for the tests and for `refresh.py`."""
 
 import os
 from pathlib import Path
+from typing import Any
 
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-# None: the variable must not be set, whatever the shell says.
-VARIABLES = {
-    "LABKIT_STRICT": "1",  # a check that is not passed, or a claim left out, stops the lesson
-    "LABKIT_PROGRESS": "0",  # a progress bar changes its own output, which nbval cannot compare
-    "LABKIT_ROUNDS": "20",  # a busy machine takes longer, up to five times the budget, before a verdict stays open
+# None: the variable is not set, whatever the shell says.
+VARIABLES: dict[str, str | None] = {
+    "LABKIT_STRICT": "1",  # a failed check or a claim without a sentence stops the lesson
+    "TQDM_DISABLE": "1",  # a progress bar changes its own output, which nbval cannot compare
+    # Only the bar of a terminal reads TQDM_DISABLE, and `tqdm.auto` makes it if this is set.
+    "SPYDER": "no",
+    "LABKIT_ROUNDS": "64",  # a busy machine measures longer before it leaves a verdict undecided
     "LABKIT_BUDGET": None,
-    "MPLBACKEND": None,  # the kernel chooses matplotlib's inline backend only where nothing else is chosen
-    "PYTHONHASHSEED": "0",  # the order of a set of strings is then the same in every run
+    "MPLBACKEND": None,  # the kernel chooses its inline backend only if no other one is chosen
+    "PYTHONHASHSEED": "0",  # a set of strings has the same order in every run
     "PYTEST_CURRENT_TEST": None,  # ipykernel would stop capturing what compiled code writes
+    "TF_CPP_MIN_LOG_LEVEL": None,  # labkit sets it; another level adds log lines to the outputs
 }
 
 
-def kernel_environment(home: str | os.PathLike, **changes: str | None) -> dict[str, str]:
-    """Return the environment of a notebook kernel that keeps the learner's record in `home`.
+def kernel_environment(folder: str | os.PathLike[str], **changes: str | None) -> dict[str, str]:
+    """Return the environment of a notebook kernel that keeps its own files in `folder`.
 
-    `changes` override `VARIABLES`; None unsets a variable.
+    These files are the record of the exercises and IPython's profile: the profile of the person who
+    runs the tests may print numbers differently. `changes` override `VARIABLES`; None unsets one.
     """
-    variables = {**VARIABLES, "LABKIT_HOME": os.fspath(home), **changes}
-    kept = {name: value for name, value in os.environ.items() if name not in variables}
-    return kept | {name: value for name, value in variables.items() if value is not None}
+    profile = Path(folder) / "ipython"
+    profile.mkdir(parents=True, exist_ok=True)
+    variables = dict(VARIABLES)
+    variables["LABKIT_HOME"] = str(folder)
+    variables["IPYTHONDIR"] = str(profile)
+    variables.update(changes)
+
+    environment = dict(os.environ)
+    for name, value in variables.items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = value
+    return environment
 
 
-def client(notebook: NotebookNode, folder: str | os.PathLike, **options) -> NotebookClient:
-    """Return an nbclient for `notebook` in `folder` that stores what nbval compares, and nothing that changes."""
+def client(
+    notebook: NotebookNode, folder: str | os.PathLike[str], **options: Any
+) -> NotebookClient:
+    """Return an nbclient for `notebook` in `folder` that stores only what every run repeats."""
     return NotebookClient(
         notebook,
         timeout=300,
         startup_timeout=180,
         kernel_name="python3",
         resources={"metadata": {"path": str(Path(folder).resolve())}},
-        store_widget_state=False,  # random ids, 50 KB a lesson
-        record_timing=False,  # would change with every run
-        coalesce_streams=True,  # how a print is cut into messages would, too
+        store_widget_state=False,  # random ids, 50 KB for each lesson
+        record_timing=False,  # differs in every run
+        coalesce_streams=True,  # where a print is cut into messages differs, too
         **options,
     )

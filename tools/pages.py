@@ -1,18 +1,39 @@
-"""The parts of the pages that are generated: `make pages` brings them up to date, a test holds them to it.
+"""Bring the generated parts of the pages up to date: `make pages`; a test checks that they are.
 
-- the lesson map of README.md, from the first cell of each lesson;
-- the table of tools/benchmarks/measurement_trust.md in README.md and in lesson 01;
-- notebooks/CLAIMS.md, whole: see claims_page.py.
+- README.md: the map of the lessons, from the first cell of each, and the tables of the benchmarks
+  of `labkit.compare`, which lesson 01 shows as well;
+- labkit/README.md: the parts and the public names of labkit, from their docstrings;
+- notebooks/CLAIMS.md as a whole, see claims_page.py.
 """
 
+import importlib
+import inspect
 import json
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import claims_page
+from contract import MINUTES
+
+import labkit
+from labkit import own_model
+from labkit.course.files import write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
-TRUST = ROOT / "tools" / "benchmarks" / "measurement_trust.md"
+README = ROOT / "README.md"
+NAMES = ROOT / "labkit" / "README.md"
+LESSON_01 = ROOT / "notebooks" / "01_measure_honestly.ipynb"
+BENCHMARKS = ROOT / "tools" / "benchmarks"
+# The tables of the benchmarks, by the name of the comments between which they stand.
+TABLES = {
+    "trust": BENCHMARKS / "measurement_trust.md",
+    "unlike": BENCHMARKS / "unlike_code.md",
+    "coverage": BENCHMARKS / "coverage.md",
+    "intervals": BENCHMARKS / "intervals.md",
+}
+IN_README = ("trust", "unlike", "coverage")
 QUESTIONS = {
     "00_start_here": "Is my machine ready, and how does a lesson work?",
     "01_measure_honestly": "Which of these two is faster, and how would I know?",
@@ -27,50 +48,128 @@ QUESTIONS = {
     "10_make_it_fast": "How close to the machine's limit can one call come?",
     "11_your_own_model": "What should *I* do with *my* model?",
 }
-
-
-def lesson_map() -> str:
-    """Return the table of the lessons that exist, with their minutes and level."""
-    lines = ["| lesson | the question it opens with | minutes | level |", "|---|---|---|---|"]
-    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
-        minutes, level = re.search(r"\*\*(\d+) minutes\*\*.*?level (\S+)", first).groups()
-        lines.append(
-            f"| [{path.stem}](notebooks/{path.name}) | {QUESTIONS[path.stem]} | {minutes} | {level} |"
-        )
-    return "\n".join(lines)
-
-
-def filled(text: str, name: str, content: str) -> str:
-    """Return `text` with `content` between the marks of that name; a text without marks is returned as it is."""
-    return re.sub(
-        rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
-        lambda m: f"{m[1]}{content}\n{m[2]}",
-        text,
-        flags=re.S,
-    )
+LEVEL = re.compile(r"level (\S+)")
 
 
 def pages() -> dict[Path, str]:
-    """Return what the pages with generated parts have to say."""
-    trust = TRUST.read_text(encoding="utf-8").strip()
-    readme, lesson = ROOT / "README.md", ROOT / "notebooks" / "01_measure_honestly.ipynb"
-    book = json.loads(lesson.read_text(encoding="utf-8"))
-    for cell in book["cells"]:
-        if cell["cell_type"] == "markdown":
-            cell["source"] = filled("".join(cell["source"]), "trust", trust).splitlines(
-                keepends=True
-            )
-    text = filled(readme.read_text(encoding="utf-8"), "lessons", lesson_map())
+    """Return the current text of each page that has generated parts."""
+    tables = {name: path.read_text(encoding="utf-8").strip() for name, path in TABLES.items()}
+
+    readme = README.read_text(encoding="utf-8")
+    readme = fill(readme, "lessons", lesson_map())
+    for name in IN_README:
+        readme = fill(readme, name, tables[name])
+
+    names = NAMES.read_text(encoding="utf-8")
+    names = fill(names, "parts", parts())
+    names = fill(names, "names", table_of_names(labkit))
+    names = fill(names, "own_model", table_of_names(own_model))
+
+    book = json.loads(LESSON_01.read_text(encoding="utf-8"))
+    for name, table in tables.items():
+        fill_cell(book, name, table)
+    lesson = json.dumps(book, indent=1, ensure_ascii=False) + "\n"
+
     return {
-        readme: filled(text, "trust", trust),
-        lesson: json.dumps(book, indent=1, ensure_ascii=False) + "\n",
+        README: readme,
+        NAMES: names,
+        LESSON_01: lesson,
         claims_page.PAGE: claims_page.page(),
     }
 
 
-if __name__ == "__main__":
-    for page, wanted in pages().items():
-        if not page.exists() or page.read_text(encoding="utf-8") != wanted:
-            page.write_text(wanted, encoding="utf-8", newline="\n")
+def fill(text: str, name: str, content: str) -> str:
+    """Return `text` with `content` between the two comments of that name."""
+    begin = f"<!-- {name} -->\n"
+    end = f"<!-- /{name} -->"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"the comments {begin.strip()} and {end} must both occur once")
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}{content}\n{end}{after}"
+
+
+def fill_cell(book: dict[str, Any], name: str, content: str) -> None:
+    """Fill the one cell of a notebook that has the comments of that name."""
+    for cell in book["cells"]:
+        source = "".join(cell["source"])
+        if f"<!-- {name} -->" in source:
+            cell["source"] = fill(source, name, content).splitlines(keepends=True)
+            return
+    raise ValueError(f"no cell has the comment <!-- {name} -->")
+
+
+def lesson_map() -> str:
+    """Return the table of the lessons, with their minutes and level."""
+    lines = ["| lesson | the question it opens with | minutes | level |", "|---|---|---|---|"]
+    for path in claims_page.lessons():
+        book = json.loads(path.read_text(encoding="utf-8"))
+        first_cell = "".join(book["cells"][0]["source"])
+        minutes = MINUTES.search(first_cell)
+        level = LEVEL.search(first_cell)
+        if minutes is None or level is None:
+            raise ValueError(f"the first cell of {path.name} does not say its minutes and level")
+        link = f"[{path.stem}](notebooks/{path.name})"
+        lines.append(f"| {link} | {QUESTIONS[path.stem]} | {minutes[1]} | {level[1]} |")
+    return "\n".join(lines)
+
+
+def parts() -> str:
+    """Return the table of the parts of labkit, from the lowest to the highest."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    lines = ["| part | what it holds |", "|---|---|"]
+    for name in reversed(layers):
+        if name == "labkit.__main__":
+            lines.append("| [`__main__.py`](__main__.py) | The commands: `python -m labkit ...` |")
+            continue
+        folder = name.removeprefix("labkit.")
+        summary = summary_of(importlib.import_module(name))
+        lines.append(f"| [`{folder}/`]({folder}) | {summary} |")
+    return "\n".join(lines)
+
+
+def table_of_names(package: Any) -> str:
+    """Return the table of the public names of a package: what each is for, and where it is."""
+    lines = ["| name | what it does | where |", "|---|---|---|"]
+    for name in package.__all__:
+        thing = getattr(package, name)
+        if isinstance(thing, tuple):
+            values = ", ".join(f"`{value}`" for value in thing)
+            lines.append(f"| `{name}` | A constant: {values} | |")
+            continue
+        link = link_to(thing)
+        lines.append(f"| `{name}` | {escaped(summary_of(thing))} | {link} |")
+    return "\n".join(lines)
+
+
+def summary_of(thing: Any) -> str:
+    """Return the first paragraph of a docstring, in one line."""
+    documentation = inspect.getdoc(thing) or ""
+    paragraph = documentation.split("\n\n")[0]
+    return " ".join(paragraph.split())
+
+
+def link_to(thing: Any) -> str:
+    """Return a link from labkit/README.md to the module that defines `thing`."""
+    source = inspect.getsourcefile(thing)
+    assert source is not None
+    path = Path(source).relative_to(NAMES.parent).as_posix()
+    return f"[{path}]({path})"
+
+
+def escaped(text: str) -> str:
+    """Return `text` for a cell of a Markdown table: one backtick and no pipe."""
+    return text.replace("``", "`").replace("|", "\\|")
+
+
+def main() -> None:
+    """Write the pages that are not current."""
+    for page, text in pages().items():
+        if not page.exists() or page.read_text(encoding="utf-8") != text:
+            write_atomically(page, text)
             print(f"{page.relative_to(ROOT)}: brought up to date")
+
+
+if __name__ == "__main__":
+    main()

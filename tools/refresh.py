@@ -1,6 +1,6 @@
-"""Run lessons top to bottom in fresh kernels and store their outputs: `python tools/refresh.py notebooks/02*.ipynb`.
+"""Run lessons in fresh kernels and store their outputs: `tools/refresh.py notebooks/02*.ipynb`.
 
-A lesson is written back only when every cell succeeded, so a failure never leaves half of the old outputs behind.
+A lesson is written back only if every cell succeeds, so that a failure leaves its file unchanged.
 """
 
 import argparse
@@ -10,11 +10,14 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
 from kernels import client, kernel_environment
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from notebook_check import METADATA
 from tqdm.auto import tqdm
 
 from labkit.course.files import write_atomically
@@ -25,101 +28,116 @@ class Failed(Exception):
 
 
 class PeakMemory:
-    """Watch the resident memory of a kernel and of what it starts."""
+    """The peak of the resident memory of a process and its children, in bytes."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.bytes = 0
         self._over = threading.Event()
 
     def watch(self, pid: int) -> None:
-        """Look a few times a second until `stop`."""
+        """Measure ten times a second until `stop`."""
         threading.Thread(target=self._watch, args=(pid,), daemon=True).start()
 
-    def _watch(self, pid):
+    def _watch(self, pid: int) -> None:
         while not self._over.wait(0.1):
             try:
                 kernel = psutil.Process(pid)
                 family = [kernel, *kernel.children(recursive=True)]
-                self.bytes = max(self.bytes, sum(process.memory_info().rss for process in family))
-            except psutil.Error:  # it, or a child of it, ended between two looks
+                resident = sum(process.memory_info().rss for process in family)
+            except psutil.Error:  # one of them ended while it was measured
                 continue
+            self.bytes = max(self.bytes, resident)
 
     def stop(self) -> None:
-        """End the watch."""
+        """Stop measuring."""
         self._over.set()
 
 
+class Progress:
+    """The code cell that runs now, and a bar of those that have run."""
+
+    def __init__(self, name: str, cells: int) -> None:
+        self.number = 0
+        self.source = ""
+        self._bar = tqdm(total=cells, desc=name, unit="cell", leave=False)
+
+    def begin(self, cell: NotebookNode, cell_index: int) -> None:
+        """Remember the cell."""
+        self.number += 1
+        self.source = cell.source
+
+    def end(self, **_: Any) -> None:
+        """Advance the bar."""
+        self._bar.update()
+
+    def close(self) -> None:
+        """Remove the bar."""
+        self._bar.close()
+
+
 def refresh(path: Path) -> tuple[float, int]:
-    """Run the lesson at `path` and store its outputs.
+    """Run the lesson at `path` and store its outputs; return seconds and peak memory in bytes.
 
-    Parameters
-    ----------
-    path : Path
-        A notebook; its folder is the kernel's working folder.
-
-    Returns
-    -------
-    (float, int)
-        Seconds, and the peak of the kernel's memory in bytes.
-
-    Raises
-    ------
-    Failed
-        When a cell fails, takes too long or kills the kernel; the file is then as it was.
+    Its folder is the working folder. Raise `Failed` if a cell fails, takes too long or ends the
+    kernel; the file is then unchanged.
     """
     notebook = nbformat.read(path, as_version=4)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for cell in cells:
-        # A cell that has been emptied is not run, and would keep the outputs of an earlier edition.
-        cell.outputs, cell.execution_count = [], None
-    peak, current = PeakMemory(), {"number": 0, "source": ""}
-    bar = tqdm(
-        total=sum(bool(cell.source.strip()) for cell in cells),
-        desc=path.stem,
-        unit="cell",
-        leave=False,
-    )
+    clear_outputs(notebook)
+    memory = PeakMemory()
+    start = time.monotonic()
+    run(notebook, path, memory)
+    seconds = time.monotonic() - start
+    # nbclient also stores the version of Python, which would change with every machine.
+    notebook.metadata = nbformat.from_dict(METADATA)
+    write_atomically(path, nbformat.writes(notebook) + "\n")
+    return seconds, memory.bytes
 
-    def begin(cell, cell_index):
-        current.update(number=current["number"] + 1, source=cell.source)
 
-    runner = client(
+def clear_outputs(notebook: NotebookNode) -> None:
+    """Remove all outputs: nbclient does not run an empty cell, which would keep its old outputs."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+            cell.execution_count = None
+
+
+def run(notebook: NotebookNode, path: Path, memory: PeakMemory) -> None:
+    """Run all cells of `notebook`, which was read from `path`; raise `Failed` if one fails."""
+    code = [
+        cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip() != ""
+    ]
+    progress = Progress(path.stem, len(code))
+
+    def watch_memory(notebook: NotebookNode) -> None:
+        memory.watch(runner.km.provisioner.pid)
+
+    runner: Any = client(
         notebook,
         path.parent,
-        on_notebook_start=lambda notebook: peak.watch(runner.km.provisioner.pid),
-        on_cell_execute=begin,
-        on_cell_executed=lambda **_: bar.update(),
+        on_notebook_start=watch_memory,
+        on_cell_execute=progress.begin,
+        on_cell_executed=progress.end,
     )
-    start = time.monotonic()
     try:
-        with tempfile.TemporaryDirectory(prefix="labkit-refresh-") as home:
-            runner.execute(env=kernel_environment(home), transport_encryption="auto")
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        # The first of the three repeats the cell's source in its text.
-        text = (
-            str(error)
-            if isinstance(error, CellExecutionError)
-            else f"{current['source']}\n\n{error}"
-        )
-        raise Failed(f"{path}: code cell {current['number']} failed\n\n{text}") from None
+        with tempfile.TemporaryDirectory(prefix="labkit-refresh-") as folder:
+            runner.execute(env=kernel_environment(folder), transport_encryption="auto")
+    except CellExecutionError as error:  # its text repeats the source of the cell
+        raise Failed(f"{path}: code cell {progress.number} failed\n\n{error}") from None
+    except (CellTimeoutError, DeadKernelError) as error:
+        text = f"{progress.source}\n\n{error}"
+        raise Failed(f"{path}: code cell {progress.number} failed\n\n{text}") from None
     finally:
-        peak.stop()
-        bar.close()
-    seconds = time.monotonic() - start
+        memory.stop()
+        progress.close()
 
-    # What the machine that ran it was does not belong into the file: it would change with every machine.
-    notebook.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {
-                "display_name": "Python 3 (ipykernel)",
-                "language": "python",
-                "name": "python3",
-            },
-            "language_info": {"name": "python"},
-        }
-    )
-    write_atomically(path, nbformat.writes(notebook) + "\n")
-    return seconds, peak.bytes
+
+def expanded(patterns: list[str]) -> list[Path]:
+    """Return the files that the patterns match: the shell of Windows does not expand them."""
+    paths = []
+    for pattern in patterns:
+        matches = sorted(glob.glob(pattern))
+        paths.extend(matches or [pattern])
+    return [Path(path) for path in paths]
 
 
 def main(arguments: list[str]) -> int:
@@ -130,27 +148,22 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "lessons", nargs="+", help="notebooks, or patterns such as notebooks/02*.ipynb"
     )
-    patterns = parser.parse_args(arguments).lessons
-    # The Windows shell does not expand patterns; a name without one comes back as it is, and is then not found.
-    paths = [
-        Path(path) for pattern in patterns for path in (sorted(glob.glob(pattern)) or [pattern])
-    ]
+    paths = expanded(parser.parse_args(arguments).lessons)
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
         parser.error(f"no such notebook: {', '.join(missing)}")
+
     failures = 0
     for number, path in enumerate(paths, 1):
-        print(f"[{number}/{len(paths)}] {path} ...", flush=True)
+        label = f"[{number}/{len(paths)}] {path}"
+        print(f"{label} ...", flush=True)
         try:
-            seconds, memory = refresh(path)
+            seconds, peak = refresh(path)
         except Failed as failure:
             failures += 1
-            print(f"{failure}\nNot written: {path} is as it was.", file=sys.stderr, flush=True)
-        else:
-            print(
-                f"[{number}/{len(paths)}] {path}: {seconds:.1f} s, peak {memory / 2**20:,.0f} MiB",
-                flush=True,
-            )
+            print(f"{failure}\nNot written: {path} is unchanged.", file=sys.stderr, flush=True)
+            continue
+        print(f"{label}: {seconds:.1f} s, peak {peak / 2**20:,.0f} MiB", flush=True)
     return 1 if failures else 0
 
 

@@ -1,7 +1,7 @@
-"""Show that the lessons can fail: break one thing at a time, and see nbval turn red.
+"""Show that the lessons can fail: break one thing at a time, and see whether nbval notices.
 
-A program, not a test: each mutation runs a lesson up to the broken cell. `python tools/benchmarks/mutate_lessons.py`
-tries all of them, `... 02` those of one lesson; the exit status is 1 when a broken lesson stays green.
+`python tools/benchmarks/mutate_lessons.py` tries all mutations, `... 02` those of one lesson. Each
+runs a lesson to its first failing cell. The exit status is 1 if nbval accepts a broken lesson.
 """
 
 import json
@@ -11,271 +11,314 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-CLEAR = (
-    object()
-)  # in place of new source: clear the stored output of the cell that holds the old source
+NOT_COPIED = (".venv", ".git", "workspace", "__pycache__", "*.ipynb", ".*_cache")
+CLEAR = None  # instead of new source: clear the stored output of the cell
 
-# lesson, what is broken, source to replace (it must stand in exactly one cell), what to put there
+
+class Mutation(NamedTuple):
+    """One thing to break: source that is in exactly one cell of a lesson, and its replacement."""
+
+    lesson: str
+    what: str
+    old: str
+    new: str | None
+
+
 MUTATIONS = [
-    (
+    Mutation(
         "00_start_here",
-        "two arms swapped",
+        "two candidates swapped",
         "at_once=lambda: model(rows).numpy(), one_by_one=slow",
         "at_once=slow, one_by_one=lambda: model(rows).numpy()",
     ),
-    (
+    Mutation(
         "00_start_here",
         "a wrong result",
         "at_once=lambda: model(rows).numpy()",
         "at_once=lambda: model(rows).numpy() + 1",
     ),
-    ("00_start_here", "output cleared", "one.python_calls == thirty.python_calls\n", CLEAR),
-    ("01_measure_honestly", "tf.function deleted", "graph = tf.function(plain)", "graph = plain"),
-    (
+    Mutation(
+        "00_start_here", "an output cleared", "one.python_calls == thirty.python_calls\n", CLEAR
+    ),
+    Mutation(
+        "01_measure_honestly", "tf.function removed", "graph = tf.function(plain)", "graph = plain"
+    ),
+    Mutation(
         "01_measure_honestly",
-        "not the same code in the pair",
+        "different code in the pair",
         "pairs = lab.compare(a=a, b=b, budget=2)",
         "pairs = lab.compare(a=a, b=lambda: (a(), a())[0], budget=2)",
     ),
-    (
+    Mutation(
         "01_measure_honestly",
         "the error does not come",
         "quick=lambda: sum(range(50))",
         "quick=lambda: sum(range(100))",
     ),
-    ("01_measure_honestly", "output cleared", "simulated(10).verdict", CLEAR),
-    (
+    Mutation("01_measure_honestly", "an output cleared", "simulated(10).verdict", CLEAR),
+    Mutation(
         "02_direct_call_loop",
-        "tf.function deleted",
+        "tf.function removed",
         "fast = tf.function(model)\nwith",
         "fast = model\nwith",
     ),
-    (
+    Mutation(
         "02_direct_call_loop",
-        "two arms swapped",
+        "two candidates swapped",
         "eager=lambda: looped(model), graph=lambda: looped(fast)",
         "eager=lambda: looped(fast), graph=lambda: looped(model)",
     ),
-    (
+    Mutation(
         "02_direct_call_loop",
         "a wrong result",
         "at_once=lambda: model(rows[:20]).numpy()",
         "at_once=lambda: model(rows[:20]).numpy() * 1.01",
     ),
-    ("02_direct_call_loop", "output cleared", "n.traced", CLEAR),
-    (
+    Mutation("02_direct_call_loop", "an output cleared", "n.traced", CLEAR),
+    Mutation(
         "03_tf_function",
-        "tf.function deleted",
+        "tf.function removed",
         "relaxed = tf.function(model, reduce_retracing=True)",
         "relaxed = model",
     ),
-    (
+    Mutation(
         "03_tf_function",
-        "two arms swapped",
+        "two candidates swapped",
         "eager=lambda: model(row), graph=lambda: fast(row))\ncost.plot",
         "eager=lambda: fast(row), graph=lambda: model(row))\ncost.plot",
     ),
-    (
+    Mutation(
         "03_tf_function",
         "a wrong result",
         "eager=lambda: model(row), graph=lambda: fast(row))\ncost.plot",
         "eager=lambda: model(row), graph=lambda: fast(row) * 1.01)\ncost.plot",
     ),
-    ("03_tf_function", "output cleared", "[call.traces for call in n.calls] == [1,", CLEAR),
-    ("04_tf_data", "tf.function deleted", "@tf.function\ndef ranged", "def ranged"),
-    (
-        "04_tf_data",
-        "two arms swapped",
-        '"slices": lambda case: slices(fast, case[0], 1),\n        "loop in graph": lambda case: loop_in_graph(case[1]),',
-        '"slices": lambda case: loop_in_graph(case[1]),\n        "loop in graph": lambda case: slices(fast, case[0], 1),',
+    Mutation(
+        "03_tf_function", "an output cleared", "[call.traces for call in n.calls] == [1,", CLEAR
     ),
-    (
+    Mutation("04_tf_data", "tf.function removed", "@tf.function\ndef ranged", "def ranged"),
+    Mutation(
+        "04_tf_data",
+        "two candidates swapped",
+        (
+            '"slices": lambda case: slices(fast, case[0], 1),\n'
+            '        "loop in graph": lambda case: loop_in_graph(case[1]),'
+        ),
+        (
+            '"slices": lambda case: loop_in_graph(case[1]),\n'
+            '        "loop in graph": lambda case: slices(fast, case[0], 1),'
+        ),
+    ),
+    Mutation(
         "04_tf_data",
         "a wrong result",
         "one_call=lambda: fast(tensor)",
         "one_call=lambda: fast(tensor) + 1",
     ),
-    ("04_tf_data", "output cleared", "{order: count_runs(chain)", CLEAR),
-    (
+    Mutation("04_tf_data", "an output cleared", "{order: count_runs(chain)", CLEAR),
+    Mutation(
         "05_training_step",
-        "tf.function deleted",
+        "tf.function removed",
         "graph = tf.function(make_step(*fresh()))",
         "graph = make_step(*fresh())",
     ),
-    (
+    Mutation(
         "05_training_step",
-        "two arms swapped",
+        "two candidates swapped",
         "eager=lambda: eager(*batch),\n    graph=lambda: graph(*batch)",
         "eager=lambda: graph(*batch),\n    graph=lambda: eager(*batch)",
     ),
-    (
+    Mutation(
         "05_training_step",
         "a wrong result",
         "graph=lambda: graph(*batch),\n    jit",
         "graph=lambda: graph(*batch) * 2,\n    jit",
     ),
-    (
+    Mutation(
         "05_training_step",
-        "output cleared",
+        "an output cleared",
         "[call.traces for call in n.calls if call.traces]",
         CLEAR,
     ),
-    (
+    Mutation(
         "06_tf1_session_batching",
         "the model is built in both loops",
         "[session.run(y, {x: rows[i : i + 1]}) for i in range(len(rows))]",
         "[session.run(y + 0, {x: rows[i : i + 1]}) for i in range(len(rows))]",
     ),
-    (
+    Mutation(
         "06_tf1_session_batching",
-        "two arms swapped",
-        "reusing=lambda old: reusing(*old, rows[:20]),\n    building=lambda old: slow(*old, rows[:20])",
-        "reusing=lambda old: slow(*old, rows[:20]),\n    building=lambda old: reusing(*old, rows[:20])",
+        "two candidates swapped",
+        (
+            "reusing=lambda old: reusing(*old, rows[:20]),\n"
+            "    building=lambda old: slow(*old, rows[:20])"
+        ),
+        (
+            "reusing=lambda old: slow(*old, rows[:20]),\n"
+            "    building=lambda old: reusing(*old, rows[:20])"
+        ),
     ),
-    (
+    Mutation(
         "06_tf1_session_batching",
         "a wrong result",
         "todays_loop=lambda: todays(rows)",
         "todays_loop=lambda: todays(rows) + 1",
     ),
-    (
+    Mutation(
         "06_tf1_session_batching",
-        "output cleared",
+        "an output cleared",
         "ends = [outcome(lambda program=program: entered(program))",
         CLEAR,
     ),
-    (
+    Mutation(
         "07_predict_in_graph_mode",
-        "tf.function deleted",
+        "tf.function removed",
         "@tf.function\ndef score(batch):\n    return model(batch)",
         "def score(batch):\n    return model(batch)",
     ),
-    (
+    Mutation(
         "07_predict_in_graph_mode",
         "a wrong result",
         "tensor_array=lambda: loop_graph(batch)",
         "tensor_array=lambda: loop_graph(batch) + 1",
     ),
-    ("07_predict_in_graph_mode", "output cleared", "counts, matmuls", CLEAR),
-    (
+    Mutation("07_predict_in_graph_mode", "an output cleared", "counts, matmuls", CLEAR),
+    Mutation(
         "08_saved_models",
-        "tf.function deleted",
+        "tf.function removed",
         'shared = tf.function(lambda rows: score(features=rows)["output_0"])',
         'shared = lambda rows: score(features=rows)["output_0"]',
     ),
-    (
+    Mutation(
         "08_saved_models",
-        "two arms swapped",
-        "one_thread=lambda: [request(i) for i in range(8)],\n"
-        "    four_threads=lambda: list(pools[4].map(request, range(8)))",
-        "one_thread=lambda: list(pools[4].map(request, range(8))),\n"
-        "    four_threads=lambda: [request(i) for i in range(8)]",
+        "two candidates swapped",
+        (
+            "one_thread=lambda: [request(i) for i in range(8)],\n"
+            "    four_threads=lambda: list(pools[4].map(request, range(8)))"
+        ),
+        (
+            "one_thread=lambda: list(pools[4].map(request, range(8))),\n"
+            "    four_threads=lambda: [request(i) for i in range(8)]"
+        ),
     ),
-    (
+    Mutation(
         "08_saved_models",
         "a wrong result",
         'one_batch=lambda: score(features=rows[:32])["output_0"].numpy()',
         'one_batch=lambda: score(features=rows[:32])["output_0"].numpy() * 1.01',
     ),
-    ("08_saved_models", "output cleared", 'ways = ["unnamed", "named"', CLEAR),
-    (
+    Mutation("08_saved_models", "an output cleared", 'exports = ["unnamed", "named"', CLEAR),
+    Mutation(
         "09_loading_in_a_loop",
-        "two arms swapped",
-        'once=lambda: deep.predict(row, verbose=0),\n    in_loop=lambda: slow(row, folder / "deep.keras")',
-        'once=lambda: slow(row, folder / "deep.keras"),\n    in_loop=lambda: deep.predict(row, verbose=0) + 1',
+        "two candidates swapped",
+        (
+            "once=lambda: deep.predict(row, verbose=0),\n"
+            '    in_loop=lambda: slow(row, folder / "deep.keras")'
+        ),
+        (
+            'once=lambda: slow(row, folder / "deep.keras"),\n'
+            "    in_loop=lambda: deep.predict(row, verbose=0) + 1"
+        ),
     ),
-    (
+    Mutation(
         "09_loading_in_a_loop",
         "the drill serves a wrong answer",
         "answer = server(rows[i % 100][None]).numpy().item()",
         "answer = server(rows[i % 100][None]).numpy().item() + (i == 700)",
     ),
-    ("09_loading_in_a_loop", "output cleared", "guessed {guess_lost.value:,}, lost", CLEAR),
-    (
+    Mutation(
+        "09_loading_in_a_loop", "an output cleared", "guessed {guess_lost.value:,}, lost", CLEAR
+    ),
+    Mutation(
         "10_make_it_fast",
-        "tf.function deleted",
+        "tf.function removed",
         '"tf.function": lambda model, row: tf.function(model),',
         '"tf.function": lambda model, row: model,',
     ),
-    (
+    Mutation(
         "10_make_it_fast",
-        "two rungs swapped",
+        "two candidates swapped",
         '("NumPy", "model(x)", 20)',
         '("model(x)", "NumPy", 20)',
     ),
-    (
+    Mutation(
         "10_make_it_fast",
         "a wrong result",
         '"model(x)": lambda model, row: model,',
         '"model(x)": lambda model, row: lambda x: model(x) + 1,',
     ),
-    ("10_make_it_fast", "output cleared", "[shallow.is_faster(below, than=above, by=by)", CLEAR),
-    (
+    Mutation(
+        "10_make_it_fast",
+        "an output cleared",
+        "[shallow.is_faster(below, than=above, by=by)",
+        CLEAR,
+    ),
+    Mutation(
         "11_your_own_model",
-        "the way of another",
+        "the comparison turned round",
         "python_calls(layered) > 20 * python_calls(diagnosis)",
         "python_calls(diagnosis) > 20 * python_calls(layered)",
     ),
-    ("11_your_own_model", "output cleared", 'closed.refused["XLA"]', CLEAR),
+    Mutation("11_your_own_model", "an output cleared", 'closed.refused["XLA"]', CLEAR),
 ]
 
 
-def broken(lesson: str, old: str, new: object) -> tuple[dict, int]:
-    """Return the notebook with one thing broken, and the number of the code cell it was broken in."""
-    book = json.loads((ROOT / "notebooks" / f"{lesson}.ipynb").read_text(encoding="utf-8"))
+def broken(mutation: Mutation) -> tuple[dict[str, Any], int]:
+    """Return the broken notebook and the number of the broken code cell."""
+    path = ROOT / "notebooks" / f"{mutation.lesson}.ipynb"
+    book = json.loads(path.read_text(encoding="utf-8"))
     code = [cell for cell in book["cells"] if cell["cell_type"] == "code"]
-    hits = [cell for cell in code if old in "".join(cell["source"]) + "\n"]
-    if len(hits) != 1:
-        raise SystemExit(
-            f"{lesson}: {old!r} stands in {len(hits)} cells, one is wanted: bring MUTATIONS up to date"
+    found = []
+    for number, cell in enumerate(code):
+        if mutation.old in "".join(cell["source"]) + "\n":
+            found.append(number)
+    if len(found) != 1:
+        raise ValueError(
+            f"{mutation.lesson}: {mutation.old!r} occurs in {len(found)} cells instead of one: "
+            "bring MUTATIONS up to date"
         )
-    if new is CLEAR:
-        hits[0]["outputs"] = []
+
+    number = found[0]
+    cell = code[number]
+    if mutation.new is CLEAR:
+        cell["outputs"] = []
     else:
-        hits[0]["source"] = "".join(hits[0]["source"]).replace(old, new).splitlines(keepends=True)
-    return book, code.index(hits[0])
+        source = "".join(cell["source"]).replace(mutation.old, mutation.new)
+        cell["source"] = source.splitlines(keepends=True)
+    return book, number
 
 
-def turns_red(lesson: str, old: str, new: object) -> bool:
-    """Run the broken lesson in a copy of the course and say whether nbval noticed, there or later."""
-    book, number = broken(lesson, old, new)
+def is_noticed(mutation: Mutation) -> bool:
+    """Return whether nbval fails at the broken cell or later, in a copy of the course."""
+    book, number = broken(mutation)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "course"
-        shutil.copytree(
-            ROOT,
-            copy,
-            ignore=shutil.ignore_patterns(".venv", ".git", "workspace", "__pycache__", "*.ipynb"),
-        )
-        target = copy / "notebooks" / f"{lesson}.ipynb"
-        target.write_text(json.dumps(book), encoding="utf-8")
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            str(target),
-        ]
-        ran = subprocess.run(command, cwd=copy, capture_output=True, text=True)
-        failed = re.search(r"^FAILED \S+::Cell (\d+)", ran.stdout, re.M)
-        return ran.returncode == 1 and failed is not None and int(failed[1]) >= number
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        lesson = copy / "notebooks" / f"{mutation.lesson}.ipynb"
+        lesson.write_text(json.dumps(book), encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+        ran = subprocess.run([*command, str(lesson)], cwd=copy, capture_output=True, text=True)
+    failed = re.search(r"^FAILED \S+::Cell (\d+)", ran.stdout, re.MULTILINE)
+    return ran.returncode == 1 and failed is not None and int(failed[1]) >= number
 
 
-def main(wanted: list[str]) -> int:
-    """Try the mutations of the lessons named, or all."""
-    green = 0
-    for lesson, name, old, new in MUTATIONS:
-        if not wanted or lesson[:2] in wanted:
-            red = turns_red(lesson, old, new)
-            green += not red
-            print(f"{'red  ' if red else 'GREEN'}  {lesson}: {name}", flush=True)
-    print(f"{green} broken lessons stayed green")
-    return 1 if green else 0
+def main(numbers: list[str]) -> int:
+    """Try the mutations of the lessons with these numbers, or all; return the exit status."""
+    accepted = 0
+    for mutation in MUTATIONS:
+        if numbers and mutation.lesson[:2] not in numbers:
+            continue
+        if is_noticed(mutation):
+            result = "noticed "
+        else:
+            result = "ACCEPTED"
+            accepted += 1
+        print(f"{result}  {mutation.lesson}: {mutation.what}", flush=True)
+    print(f"{accepted} broken lessons were accepted")
+    return 1 if accepted else 0
 
 
 if __name__ == "__main__":

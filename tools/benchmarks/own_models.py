@@ -1,20 +1,27 @@
-"""Send real architectures and hand-made models of every kind through lesson 11's code; each must get its report.
+"""Diagnose real architectures and hand-made models of every kind; each must get its report.
 
-A program, not a test: about 20 minutes. Ten architectures of keras.applications without weights and with small
-pictures, and the hand-made models of this file; the exit status is 1 when one of them ends in a traceback, gets no
-report, or overdraws its time budget by more than half. Run it from the root: ``python tools/benchmarks/own_models.py``.
+A program, not a test: about 20 minutes. The models are ten architectures of keras.applications with
+random weights, for small pictures, and the hand-made models of this file. The exit status is 1 if
+one of them raises an error, gets no report, or takes more than one and a half times its budget. Run
+it from the root of the project: ``python tools/benchmarks/own_models.py``.
 """
 
 import argparse
+import functools
 import math
 import sys
 import tempfile
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from labkit.own_model import Diagnosis
+
+OVERRUN = 1.5  # times the budget
+
+# By name, the size of the pictures.
 ARCHITECTURES = {
     "MobileNetV2": 96,
     "MobileNetV3Small": 96,
@@ -65,9 +72,8 @@ def _text() -> Any:
 
     word = keras.Input((1,), dtype="string", name="word")
     place = keras.layers.StringLookup(vocabulary=["time", "call"])(word)
-    return keras.Model(
-        word, keras.layers.Dense(2)(keras.layers.Flatten()(keras.layers.Embedding(4, 3)(place)))
-    )
+    vector = keras.layers.Flatten()(keras.layers.Embedding(4, 3)(place))
+    return keras.Model(word, keras.layers.Dense(2)(vector))
 
 
 def _sentences() -> Any:
@@ -109,9 +115,8 @@ def _any_size() -> Any:
     import keras
 
     picture = keras.Input((None, None, 3))
-    return keras.Model(
-        picture, keras.layers.GlobalMaxPooling2D()(keras.layers.Conv2D(4, 3)(picture))
-    )
+    features = keras.layers.Conv2D(4, 3)(picture)
+    return keras.Model(picture, keras.layers.GlobalMaxPooling2D()(features))
 
 
 def _recurrent() -> Any:
@@ -174,9 +179,8 @@ def _handed_through() -> Any:
 def _half() -> Any:
     import keras
 
-    return keras.Sequential(
-        [keras.Input((8,), dtype="float16"), keras.layers.Dense(3, dtype="float16")]
-    )
+    numbers = keras.Input((8,), dtype="float16")
+    return keras.Sequential([numbers, keras.layers.Dense(3, dtype="float16")])
 
 
 def _bfloat() -> Any:
@@ -211,54 +215,75 @@ def architecture(name: str) -> Any:
     import keras
 
     size = ARCHITECTURES[name]
-    return getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3), classes=10)
+    make = getattr(keras.applications, name)
+    return make(weights=None, input_shape=(size, size, 3), classes=10)
+
+
+def all_makers() -> dict[str, Callable[[], Any]]:
+    """Return for each name a function that makes the model."""
+    makers: dict[str, Callable[[], Any]] = {}
+    for name in ARCHITECTURES:
+        makers[name] = functools.partial(architecture, name)
+    return makers | HAND_MADE
+
+
+def problem_of(name: str, make: Callable[[], Any], budget: float, report: Path) -> str | None:
+    """Diagnose one model, print what was found, and return what is wrong, or None."""
+    from labkit import own_model
+
+    report.unlink(missing_ok=True)
+    try:
+        diagnosis = own_model.diagnose(
+            make(), batches=[1, 8], budget=budget, report_to=report, progress=False
+        )
+    except Exception:
+        traceback.print_exc()
+        return "it raised an error"
+    print_results(name, diagnosis)
+    if not report.exists():
+        return "there is no report"
+    if diagnosis.seconds > OVERRUN * budget:
+        return f"it took {diagnosis.seconds:.0f} s of {budget:g} s"
+    return None
+
+
+def print_results(name: str, diagnosis: "Diagnosis") -> None:
+    """Print the times of one model, and why candidates were not measured."""
+    times = [f"{n} {1e3 * m.value:.3g}" for n, m in diagnosis.medians.items()]
+    firsts = [f"{n} {t:.1f}" for n, t in diagnosis.first_calls.items() if math.isfinite(t)]
+    print(f"{name}: {diagnosis.seconds:.0f} s, best {diagnosis.best}")
+    print(f"    ms per call: {', '.join(times)}")
+    print(f"    first call in s: {', '.join(firsts)}")
+    for candidate, reason in diagnosis.refused.items():
+        print(f"    {candidate}: {reason}")
 
 
 def main(arguments: list[str]) -> int:
-    """Run all of them, or those named; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help=f"of {', '.join([*ARCHITECTURES, *HAND_MADE])}")
+    """Diagnose all models, or those named; return the exit status."""
+    makers = all_makers()
+    parser = argparse.ArgumentParser(description="Diagnose models of every kind.")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(makers)}")
     parser.add_argument(
         "--budget", type=float, default=90.0, help="seconds for each model (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
-    makers = {name: lambda name=name: architecture(name) for name in ARCHITECTURES} | HAND_MADE
-    if unknown := set(options.names) - set(makers):
-        parser.error(f"no such model: {', '.join(sorted(unknown))}")
+    names = options.names or list(makers)
+    unknown = sorted(set(names) - set(makers))
+    if unknown:
+        parser.error(f"no such model: {', '.join(unknown)}")
 
     import labkit as lab
 
     print(lab.setup())
-    from labkit import own_model
-
     bad = 0
     with tempfile.TemporaryDirectory() as folder:
-        for name in options.names or makers:
-            report = Path(folder) / "report.html"
-            report.unlink(missing_ok=True)
-            begin = time.monotonic()
-            try:
-                d = own_model.diagnose(
-                    makers[name](),
-                    batches=[1, 8],
-                    budget=options.budget,
-                    report_to=report,
-                    progress=False,
-                )
-            except Exception:
-                traceback.print_exc()
+        report = Path(folder) / "report.html"
+        for name in names:
+            problem = problem_of(name, makers[name], options.budget, report)
+            if problem is not None:
+                print(f"BAD {name}: {problem}")
                 bad += 1
-                continue
-            wrong = not report.exists() or d.seconds > 1.5 * options.budget
-            bad += wrong
-            ms = {n: f"{1e3 * m.value:.3g}" for n, m in d.medians.items()}
-            first = {r.name: f"{r.first_call:.1f}" for r in d.ladder if math.isfinite(r.first_call)}
-            print(
-                f"{'BAD ' * wrong}{name}: {time.monotonic() - begin:.0f} s, best {d.best}; ms {ms}; first s {first}"
-            )
-            for rung, why in d.refused.items():
-                print(f"    {rung}: {why}")
-    print(f"{bad} of {len(options.names or makers)} failed")
+    print(f"{bad} of {len(names)} failed")
     return 1 if bad else 0
 
 
