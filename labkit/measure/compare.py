@@ -243,7 +243,7 @@ def first_call(make: Callable[[], Callable], *, n: int = 5) -> Timing:
         for _ in progress_bar(range(n), "first calls", n > 20):
             samples.append(_time_first_call(make))
     except KeyboardInterrupt:
-        if not samples:
+        if not rounds.keeps_what_is_done(len(samples)):
             raise
     return Timing("first call", samples, interrupted=len(samples) < n)
 
@@ -323,7 +323,7 @@ def sweep(
                 interrupted = True
                 break
     except KeyboardInterrupt:
-        if not done:
+        if not rounds.keeps_what_is_done(len(done)):
             raise
         interrupted = True
     in_order = {size: done[size] for size in sizes if size in done}

@@ -186,7 +186,7 @@ def growth(
             cost = _median_cost(fn, calls)
             values.append(cost if what == "cost" else read() - start)
     except KeyboardInterrupt:
-        if not values:
+        if not rounds.keeps_what_is_done(len(values)):
             raise
     resolution = ALLOCATOR_STEP if what == "memory" else 0.0  # the others are exact
     return Growth(what, values, calls, resolution, interrupted=len(values) < blocks)

@@ -52,6 +52,20 @@ def test_ctrl_c_returns_what_is_done(clock):
     assert "interrupted" in repr(result)
 
 
+def test_ctrl_c_is_not_swallowed_where_lessons_run_as_tests(clock, monkeypatch):
+    monkeypatch.setenv("LABKIT_STRICT", "1")
+    made = []
+
+    def make():
+        made.append(None)
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        return clock.candidate(0.1)
+
+    with pytest.raises(KeyboardInterrupt):
+        lab.first_call(make, n=10)
+
+
 def test_ctrl_c_in_the_call_itself_drops_that_call(clock):
     made = []
 

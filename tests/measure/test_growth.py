@@ -285,6 +285,12 @@ def test_one_or_two_blocks_have_no_second_half(done):
     assert result.plot().caption
 
 
+def test_ctrl_c_is_not_swallowed_where_lessons_run_as_tests(monkeypatch):
+    monkeypatch.setenv("LABKIT_STRICT", "1")
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_after(9)
+
+
 def test_ctrl_c_before_the_first_block_is_done_is_not_swallowed():
     with pytest.raises(KeyboardInterrupt):
         interrupted_after(0)

@@ -831,6 +831,16 @@ def test_ctrl_c_while_a_round_is_noted_leaves_no_half_of_it(clock, name):
     assert len(run.outcome.samples["a"]) == len(run.outcome.samples["b"]) == 4
 
 
+def test_a_cell_that_takes_too_long_fails_where_lessons_run_as_tests(clock, monkeypatch):
+    """nbval interrupts such a cell: a result that is kept would let it pass."""
+    monkeypatch.setenv("LABKIT_STRICT", "1")
+    with pytest.raises(KeyboardInterrupt):
+        lab.compare(a=clock.candidate(1e-3), b=interrupting(clock, 60), number=1, budget=100)
+    with pytest.raises(KeyboardInterrupt):
+        lab.timeit(interrupting(clock, 60), number=1, budget=100)
+    assert gc.isenabled()
+
+
 def test_ctrl_c_in_timeit_is_marked(clock):
     result = lab.timeit(interrupting(clock, 60), number=1, budget=100)
     assert result.interrupted and 0 < len(result.samples) < 60

@@ -179,6 +179,14 @@ def test_in_the_rounds_of_the_third_size_its_rounds_are_kept(clock, alone):
     assert marked == [interrupted.sizes[-1]]
 
 
+def test_it_is_not_swallowed_where_lessons_run_as_tests(clock, monkeypatch):
+    monkeypatch.setenv("LABKIT_STRICT", "1")
+    with pytest.raises(KeyboardInterrupt):
+        Interrupted(clock, "call", at_call=60).sweep(False)
+    with pytest.raises(KeyboardInterrupt):
+        Interrupted(clock, "setup").sweep(False)
+
+
 def test_before_anything_is_done_it_is_not_swallowed(clock):
     def setup(size):
         raise KeyboardInterrupt
