@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
+from ..show.errors import kind_in_words
+
 RTOL = 1e-4  # float32, when operations are fused or reordered
 ATOL = 1e-5  # of the size of the values expected: their root mean square
 ATOL_OF_ZEROS = 1e-7  # where all that is expected is zero
@@ -298,4 +300,4 @@ def kind_of(x: Any) -> str:
         return repr(x)
     if isinstance(x, Set):
         return "{" + ", ".join(sorted(map(repr, x))) + "}"
-    return f"a {type(x).__name__}"
+    return kind_in_words(x)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..show.errors import kind_in_words
 from ..show.format import measured, measured_count
 from ..show.progress import progress_bar
 from .agreement import compare_results
@@ -456,7 +457,7 @@ def kind_of(x: Any) -> str:
     """Return what `x` is, for an error message."""
     if hasattr(x, "dtype") and "tensorflow" in type(x).__module__:
         return "a Tensor"
-    return f"a {type(x).__name__}"
+    return kind_in_words(x)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..show.errors import one_line
+from ..show.errors import kind_in_words, one_line
 from .paths import SAVED_MODEL, BadModel, check_path
 from .silence import silence_all
 
@@ -128,7 +128,7 @@ def _model_in_memory(source: Any) -> LoadedModel:
     import keras
 
     if not isinstance(source, keras.Model):
-        raise BadModel(f"expected a path or a Keras model, got a {type(source).__name__}")
+        raise BadModel(f"expected a path or a Keras model, got {kind_in_words(source)}")
     return _loaded_keras_model(source, source.name, KERAS_MODEL)
 
 

@@ -46,3 +46,14 @@ def one_line(error: BaseException, most: int = 200, *, paths: bool = True) -> st
     if not text:
         return type(error).__name__
     return f"{type(error).__name__}: {text}"
+
+
+def kind_in_words(thing: object) -> str:
+    """Return what something is, with its article.
+
+    >>> kind_in_words(1), kind_in_words([])
+    ('an int', 'a list')
+    """
+    name = type(thing).__name__
+    article = "an" if name[:1] in "AEIOUaeio" else "a"  # a u is often that of a "unit"
+    return f"{article} {name}"

@@ -5,7 +5,7 @@ import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .errors import one_line
+from .errors import kind_in_words, one_line
 from .figure import Figure
 from .widget import show_widget
 
@@ -149,9 +149,7 @@ def explore(draw: Callable[..., Figure], **settings: Sequence[Any]) -> Explorer:
     n=3: A line up to 3.
     """
     if not callable(draw):
-        raise TypeError(
-            f"draw must be a function that returns a Figure, got a {type(draw).__name__}"
-        )
+        raise TypeError(f"draw must be a function that returns a Figure, got {kind_in_words(draw)}")
     if not settings:
         raise ValueError("explore needs at least one slider: explore(draw, batch=[1, 8, 64])")
     for name, values in settings.items():

@@ -33,7 +33,7 @@ def test_it_says_what_it_needs():
     words = r"make is a list, not a function: pass `lambda: tf.function\(f\)`"
     with pytest.raises(TypeError, match=words):
         lab.first_call([1])
-    with pytest.raises(TypeError, match=r"make\(\) returned a int, not a function to call"):
+    with pytest.raises(TypeError, match=r"make\(\) returned an int, not a function to call"):
         lab.first_call(lambda: 1)
 
 

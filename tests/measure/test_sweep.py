@@ -79,7 +79,7 @@ def test_what_it_cannot_call_is_refused():
         lab.sweep({"a": lambda n: n}, [])
     with pytest.raises(ValueError, match="at least one candidate and one size"):
         lab.sweep({}, [1])
-    with pytest.raises(TypeError, match="a is a int, not a function"):
+    with pytest.raises(TypeError, match="a is an int, not a function"):
         lab.sweep({"a": 3}, [1])
     with pytest.raises(TypeError, match=r"a\(\) must take one argument"):
         lab.sweep({"a": lambda: 1}, [1])

@@ -71,7 +71,7 @@ def test_a_saved_model_calls_the_default_signature_or_the_chosen_one(tmp_path):
 
 
 def test_only_a_path_or_a_keras_model_is_taken():
-    with pytest.raises(BadModel, match="expected a path or a Keras model, got a int"):
+    with pytest.raises(BadModel, match="expected a path or a Keras model, got an int"):
         own_model.diagnose(3)
 
 

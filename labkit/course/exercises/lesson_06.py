@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ...show.errors import kind_in_words
 from .engine import EXERCISE_TEXT, NotYet, agree, exercise, expect_function, fresh_rows
 
 GROWS = "Why does the loop get slower?"
@@ -238,7 +239,7 @@ def _expect_names(got: Any, fetches: dict) -> None:
     if got is None or got is ...:
         raise NotYet("fetch_all returned nothing", "a dict: is a `return` missing?", EXERCISE_TEXT)
     if not isinstance(got, dict):
-        seen = f"a {type(got).__name__}"
+        seen = kind_in_words(got)
     elif set(got) != set(fetches):
         seen = f"a dict with the keys {sorted(map(str, got))}"
     else:
@@ -383,6 +384,6 @@ def _expect_graph(got: Any, calls: list) -> None:
     import tensorflow as tf
 
     if not isinstance(got, tf.Tensor):
-        raise NotYet(f"a {type(got).__name__}", "a tensor: the result of a tf.function", WAY_OUT)
+        raise NotYet(kind_in_words(got), "a tensor: the result of a tf.function", WAY_OUT)
     if not calls:
         raise NotYet("the model runs eagerly", "a graph: tf.function", WAY_OUT)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from ...show.errors import kind_in_words
 from .engine import NotYet, exercise, expect_function
 
 CACHE = "Does it leak, and what must a cache know?"
@@ -65,7 +66,7 @@ class _RecordedCache:
             raise NotYet("get returned nothing", "the model: is a `return` missing?", CACHE)
         if not hasattr(model, "text"):
             raise NotYet(
-                f"get returned a {type(model).__name__}", "the model that load returned", CACHE
+                f"get returned {kind_in_words(model)}", "the model that load returned", CACHE
             )
         return model.text
 

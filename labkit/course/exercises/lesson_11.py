@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from ...show.errors import kind_in_words
 from .engine import NotYet, exercise
 
 COST = "What does the ladder say?"
@@ -136,7 +137,7 @@ def _random_spec(trial: int) -> dict[str, Any]:
 def _expect_names(got: Any, spec: dict[str, Any]) -> None:
     _expect_result(got, "a dict of arrays: is a `return` missing?", INPUTS)
     if not isinstance(got, dict):
-        seen = f"a {type(got).__name__}"
+        seen = kind_in_words(got)
     elif set(got) != set(spec):
         seen = f"the names {sorted(map(str, got))}"
     else:
@@ -274,7 +275,7 @@ def _expect_layers(got: Any, wanted: list[str], model: Any) -> None:
     _expect_result(got, "a list of names, which may be empty", REFUSED)
     is_list = isinstance(got, (list, tuple, set))
     if not is_list or not all(isinstance(name, str) for name in got):
-        raise NotYet(f"a {type(got).__name__}", "a list of names: layer.name", REFUSED)
+        raise NotYet(kind_in_words(got), "a list of names: layer.name", REFUSED)
     if sorted(got) == sorted(wanted):
         return
     extra = sorted(set(got) - set(wanted))
