@@ -1,5 +1,6 @@
 """Find the first difference between two nested results, or say what could not be compared."""
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence, Set
@@ -155,14 +156,14 @@ class _Comparer:
 
     def _arrays(self, got: Any, wanted: Any, where: str) -> Agreement:
         """Compare numbers, tensors and arrays."""
-        import numpy as np
-
         try:
-            a, b = np.asarray(got), np.asarray(wanted)
+            a, b = _as_array(got), _as_array(wanted)
         except Exception:  # objects that refuse to become arrays
             return self._objects(got, wanted, where)
         if a.shape != b.shape:
             return _differs(where, f"shape {a.shape}", f"{b.shape}")
+        if {a.dtype.kind, b.dtype.kind} == {"S", "U"}:  # NumPy calls bytes and text different
+            a, b = a.astype(object), b.astype(object)
         if a.dtype == object or b.dtype == object:
             if a.ndim == 0:
                 return self._boxed(got, wanted, a.item(), b.item(), where)
@@ -243,7 +244,30 @@ def _plain(value: Any) -> Any:
         }
     if "IndexedSlices" in kinds:
         return {"indices": value.indices, "values": value.values}
+    return _scalar_text(value)
+
+
+def _scalar_text(value: Any) -> Any:
+    """Return the text that a scalar array or tensor holds; anything else as it is."""
+    dtype = getattr(value, "dtype", None)
+    may_hold_text = getattr(dtype, "kind", "") in set("OSTU") or dtype == "string"
+    if _is_text(value) or not may_hold_text or getattr(value, "shape", None) != ():
+        return value
+    with contextlib.suppress(Exception):  # a tensor of a graph holds nothing yet
+        held = _as_array(value).item()
+        if _is_text(held):
+            return held
     return value
+
+
+def _as_array(value: Any) -> Any:
+    """Return something as an array; text as objects, as NumPy would cut zeros off its end."""
+    import numpy as np
+
+    array = np.asarray(value)
+    if array.dtype.kind in "SU" and not hasattr(value, "dtype"):
+        return np.asarray(value, dtype=object)
+    return array
 
 
 def _is_sequence(value: Any) -> bool:

@@ -16,14 +16,19 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from ..show import stop
 from ..show.progress import progress_bar
 from . import rounds
 from .results import Comparison, Sweep, Timing
 
 _FOR_SEVERAL = {"baseline", "margin", "confidence", "check", "seed"}
 LONG_BUDGET = 2  # seconds: a longer measurement shows its progress
+_NOTHING = "Stopped before anything was measured."
+_NO_FIRST_CALL = "Stopped before the first call was done: nothing was measured."
+_NO_SIZE = "Stopped before the first size was done: nothing was measured."
 
 
+@stop.stoppable(_NOTHING)
 def timeit(
     fn: Callable,
     *,
@@ -58,7 +63,19 @@ def timeit(
     Returns
     -------
     Timing
-        Samples in seconds per call, and the first call apart.
+        Samples in seconds per call, and the first call apart. The stop button and Ctrl-C end it
+        with the samples that there are.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Something that is no function, wrong options.
+    KeyboardInterrupt
+        It was stopped before the second call was done.
+
+    Notes
+    -----
+    A single call of compiled code cannot be interrupted: the measurement ends when it returns.
 
     Examples
     --------
@@ -68,9 +85,7 @@ def timeit(
     name = getattr(fn, "__name__", type(fn).__name__).replace("<lambda>", "call")
     options = rounds.Options(budget, setup, number, sync, collect_garbage)
     run = rounds.Run({name: fn}, options, random.Random())
-    run.make_first_calls()
-    run.calibrate()
-    run.take_rounds(lambda: False, _shows_progress(progress, budget))
+    run.measure(lambda: False, _shows_progress(progress, budget))
     outcome = run.outcome
     return Timing(
         name,
@@ -82,6 +97,7 @@ def timeit(
     )
 
 
+@stop.stoppable(_NOTHING)
 def compare(
     fns: Mapping[str, Callable] | Iterable[Callable] | None = None,
     /,
@@ -139,7 +155,8 @@ def compare(
     Returns
     -------
     Comparison
-        Times in seconds, ratios, verdicts, figures.
+        Times in seconds, ratios, verdicts, figures. The stop button and Ctrl-C end it with the
+        rounds that there are, and without a verdict.
 
     Raises
     ------
@@ -147,9 +164,13 @@ def compare(
         The results differ: a faster wrong answer is no answer.
     TypeError, ValueError
         Something that is no function, wrong options.
+    KeyboardInterrupt
+        It was stopped before each candidate had been called twice.
 
     Notes
     -----
+    A single call of compiled code cannot be interrupted: the measurement ends when it returns.
+
     The ratio and its interval are those of this run. A machine in another state may show another
     ratio, above all where one candidate waits for threads that a busy machine does not let run.
 
@@ -172,10 +193,6 @@ def compare(
     _check_share("confidence", confidence, 0.5, 1)
     options = rounds.Options(budget, setup, number, sync, collect_garbage)
     run = rounds.Run(candidates, options, random.Random(seed))
-    results = run.make_first_calls()
-    if check:
-        run.check_results(results, baseline, check)
-    run.calibrate()
     outcome = run.outcome
 
     def result() -> Comparison:
@@ -196,10 +213,18 @@ def compare(
             processor=outcome.processor,
         )
 
-    run.take_rounds(lambda: result().can_stop(), _shows_progress(progress, budget))
+    def check_results(results: dict[str, Any]) -> None:
+        run.check_results(results, baseline, check)
+
+    run.measure(
+        lambda: result().can_stop(),
+        _shows_progress(progress, budget),
+        check_results if check else None,
+    )
     return result()
 
 
+@stop.stoppable(_NO_FIRST_CALL)
 def first_call(make: Callable[[], Callable], *, n: int = 5) -> Timing:
     """Time the first call of a fresh callable, n times: what tracing or loading costs.
 
@@ -214,15 +239,20 @@ def first_call(make: Callable[[], Callable], *, n: int = 5) -> Timing:
     Returns
     -------
     Timing
-        One sample per fresh callable, in seconds.
+        One sample per fresh callable, in seconds. The stop button and Ctrl-C end it with the calls
+        that are done.
 
     Raises
     ------
     TypeError, ValueError
         `make` does not return a callable, or `n` is below 1.
+    KeyboardInterrupt
+        It was stopped before one call was done.
 
     Notes
     -----
+    A single call of compiled code cannot be interrupted: the measurement ends when it returns.
+
     The process is warm: TensorFlow has started, and an earlier callable may have warmed what this
     one uses. The very first call of a new process takes several times as long.
 
@@ -240,10 +270,15 @@ def first_call(make: Callable[[], Callable], *, n: int = 5) -> Timing:
         raise ValueError(f"n must be a whole number from 1 on, got {n!r}")
     samples: list[float] = []
     try:
-        for _ in progress_bar(range(n), "first calls", n > 20):
-            samples.append(_time_first_call(make))
+        bar = progress_bar(range(n), "first calls", n > 20)
+        with rounds.ended(bar), stop.translate_errors():
+            for _ in bar:
+                samples.append(_time_first_call(make))
+                stop.raise_if_requested()
+        stop.finish()
     except KeyboardInterrupt:
-        if not rounds.keeps_what_is_done(len(samples)):
+        stop.finish()
+        if stop.strict() or not samples:
             raise
     return Timing("first call", samples, interrupted=len(samples) < n)
 
@@ -258,6 +293,7 @@ def _time_first_call(make: Callable[[], Callable]) -> float:
     return rounds.clock() - begin
 
 
+@stop.stoppable(_NO_SIZE)
 def sweep(
     fns: Mapping[str, Callable],
     sizes: Iterable[Any],
@@ -290,12 +326,19 @@ def sweep(
     Returns
     -------
     Sweep
-        One `Comparison` per size, in the order given; of a sweep stopped by Ctrl-C, those done.
+        One `Comparison` per size, in the order given. The stop button and Ctrl-C end it with the
+        sizes that are done.
 
     Raises
     ------
     TypeError, ValueError
         Nothing to compare, or something that does not take one argument.
+    KeyboardInterrupt
+        It was stopped before one size was done.
+
+    Notes
+    -----
+    A single call of compiled code cannot be interrupted: the measurement ends when it returns.
 
     Examples
     --------
@@ -310,21 +353,27 @@ def sweep(
     for name, fn in candidates.items():
         rounds.refuse_unfit(name, fn, setup=True)
     rounds.check_budget(budget)
-    order = random.sample(sizes, len(sizes))
+    order = random.Random().sample(sizes, len(sizes))  # not from the learner's own generator
     share = budget / len(sizes)
     done: dict[Any, Comparison] = {}
     interrupted = False
     try:
-        for size in progress_bar(order, f"sweep over {label}", _shows_progress(progress, budget)):
-            value = size if setup is None else setup(size)
-            bound = {name: _bind(fn, value) for name, fn in candidates.items()}
-            done[size] = _at_one_size(bound, share, options)
-            if done[size].interrupted:
-                interrupted = True
-                break
+        bar = progress_bar(order, f"sweep over {label}", _shows_progress(progress, budget))
+        with rounds.ended(bar), stop.translate_errors():
+            for size in bar:
+                value = size if setup is None else setup(size)
+                bound = {name: _bind(fn, value) for name, fn in candidates.items()}
+                done[size] = _at_one_size(bound, share, options)
+                interrupted = done[size].interrupted
+                if interrupted:
+                    break
+        stop.finish()
     except KeyboardInterrupt:
-        if not rounds.keeps_what_is_done(len(done)):
+        stop.finish()
+        if stop.strict():
             raise
+        if not done:
+            raise stop.stopped(_NO_SIZE) from None
         interrupted = True
     in_order = {size: done[size] for size in sizes if size in done}
     return Sweep(in_order, label, interrupted)

@@ -1,5 +1,6 @@
 """Count what is the same on every machine: traces, graph operations, Python calls, loads."""
 
+import cProfile
 import gc
 import inspect
 import sys
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from unittest.mock import patch
 
-from ..show import plots
+from ..show import plots, stop
 from ..show.figure import Figure
 from ..show.table import Table
 from .results import Result
@@ -71,6 +72,10 @@ class Count(Result):
     @property
     def table(self) -> Table:
         """The counts that are not zero, traces always."""
+        return Table(["count", ""], self._rows(), notes=[f"{self.python_calls:,} Python calls"])
+
+    def _rows(self) -> list[list[str]]:
+        """Return the words and the number of each count but that of Python calls."""
         rows = [["traces", str(self.traces)]]
         for words, number in (
             ("graph operations", self.graph_ops),
@@ -79,7 +84,12 @@ class Count(Result):
         ):
             if number:
                 rows.append([words, f"{number:,}"])
-        return Table(["count", ""], rows, notes=[f"{self.python_calls:,} Python calls"])
+        return rows
+
+    def in_words(self) -> str:
+        """Return the counts on one line."""
+        counts = [f"{words} {number}" for words, number in self._rows()]
+        return f"{', '.join(counts)}, Python calls {self.python_calls:,}"
 
 
 class count:
@@ -88,7 +98,13 @@ class count:
     Returns
     -------
     Count
-        From ``with count() as n:``; its numbers are final when the block ends.
+        From ``with count() as n:``; its numbers are final when the block ends. Where the stop
+        button or Ctrl-C ends the block, they say what happened before.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The block was stopped; in a notebook one line says what had been counted.
 
     Notes
     -----
@@ -105,27 +121,68 @@ class count:
     (0, 0)
     """
 
+    _is_counting = False
+
     def __enter__(self) -> Count:
         self._outer = sys.getprofile()
         sys.setprofile(None)  # a count around this one must not see what happens here
-        n = Count()
-        with ExitStack() as stack:
-            stack.callback(sys.setprofile, self._outer)
+        self._count = Count()
+        self._counter = _python_call_counter(self._count, self._outer)
+        self._undo = ExitStack()
+        self._is_counting = True
+        try:
+            self._watch()
+            sys.setprofile(self._counter)
+        except BaseException:
+            self._undo.close()
+            self._is_counting = False
+            _set_profile(self._outer)
+            raise
+        return self._count
+
+    @stop.stoppable("Stopped before anything was counted.")
+    def _watch(self) -> None:
+        """Begin to count all but Python calls."""
+        with stop.deferred():
             if "tensorflow" in sys.modules:
-                _TensorFlowWatch(n).enter(stack)
+                _TensorFlowWatch(self._count).enter(self._undo)
             if "keras" in sys.modules or "tensorflow" in sys.modules:
-                _watch_loads(n, stack)
+                _watch_loads(self._count, self._undo)
             gc.collect()
             if gc.isenabled():
                 gc.disable()  # a collection runs finalizers: Python calls that are not the block's
-                stack.callback(gc.enable)
-            self._undo = stack.pop_all()
-        sys.setprofile(_python_call_counter(n, self._outer))
-        return n
+                self._undo.callback(gc.enable)
 
-    def __exit__(self, *_: Any) -> None:
-        sys.setprofile(None)
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        try:
+            sys.setprofile(None)
+            self._end()
+        finally:
+            _set_profile(self._outer)
+        if kind is KeyboardInterrupt:  # and not Stopped, which has said what it has to say
+            raise stop.stopped(f"Stopped. Counted before: {self._count.in_words()}.") from None
+
+    @stop.stoppable("Stopped while a count ended.")
+    def _end(self) -> None:
+        """Stop counting all but Python calls."""
+        stop.finish()
         self._undo.close()
+        self._is_counting = False
+
+    def __del__(self) -> None:
+        # An interrupt that comes at the very beginning of `__exit__` keeps that from running.
+        if self._is_counting:
+            self._undo.close()
+            if sys.getprofile() is self._counter:
+                _set_profile(self._outer)
+
+
+def _set_profile(profile: Any) -> None:
+    """Make a function, or the profiler that was active before, the one that is told of calls."""
+    if isinstance(profile, cProfile.Profile):
+        profile.enable()
+    else:
+        sys.setprofile(profile)
 
 
 def _python_call_counter(n: Count, outer: Any) -> Callable[[Any, str, Any], None]:

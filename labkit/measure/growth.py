@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..show import plots
+from ..show import plots, stop
 from ..show.figure import Figure
 from ..show.format import duration, measured
 from ..show.progress import progress_bar
@@ -24,6 +24,7 @@ ALLOCATOR_STEP = 1.5 * 2**20  # bytes: an allocator asks for memory in steps of 
 COST_GROWN = 1.5  # times the beginning
 COST_STILL_GROWING = 1.15  # times the middle
 MANY_CALLS = 1000  # show progress from here on
+_NOTHING = "Stopped before the first block was done: nothing was measured."
 
 
 @dataclass(repr=False)
@@ -127,6 +128,7 @@ class Growth(Result):
         return f"{value:,.0f}"
 
 
+@stop.stoppable(_NOTHING)
 def growth(
     fn: Callable[[], Any],
     *,
@@ -156,13 +158,19 @@ def growth(
     Returns
     -------
     Growth
-        With the verdict ``flat``, ``plateau`` or ``leak``. Ctrl-C ends it with the blocks that are
-        done.
+        With the verdict ``flat``, ``plateau`` or ``leak``. The stop button and Ctrl-C end it with
+        the blocks that are done.
 
     Raises
     ------
     ValueError
         An unknown `what`, or too few blocks.
+    KeyboardInterrupt
+        It was stopped before one block was done.
+
+    Notes
+    -----
+    A single call of compiled code cannot be interrupted: the watch ends when it returns.
 
     Examples
     --------
@@ -182,11 +190,15 @@ def growth(
     shows = calls * blocks >= MANY_CALLS if progress == "auto" else bool(progress)
     values: list[float] = []
     try:
-        for _ in progress_bar(range(blocks), f"watching {what}", shows):
-            cost = _median_cost(fn, calls)
-            values.append(cost if what == "cost" else read() - start)
+        bar = progress_bar(range(blocks), f"watching {what}", shows)
+        with rounds.ended(bar), stop.translate_errors():
+            for _ in bar:
+                cost = _median_cost(fn, calls)
+                values.append(cost if what == "cost" else read() - start)
+        stop.finish()
     except KeyboardInterrupt:
-        if not rounds.keeps_what_is_done(len(values)):
+        stop.finish()
+        if stop.strict() or not values:
             raise
     resolution = ALLOCATOR_STEP if what == "memory" else 0.0  # the others are exact
     return Growth(what, values, calls, resolution, interrupted=len(values) < blocks)
@@ -199,6 +211,7 @@ def _median_cost(fn: Callable[[], Any], calls: int) -> float:
         begin = rounds.clock()
         fn()
         times.append(rounds.clock() - begin)
+        stop.raise_if_requested()
     return statistics.median(times)
 
 
@@ -227,13 +240,15 @@ def _live_graphs() -> float:
     ops = sys.modules.get("tensorflow.python.framework.ops")
     if ops is None:
         return 0
-    gc.collect()
+    with stop.deferred():  # what is raised in a finalizer is lost
+        gc.collect()
     return sum(isinstance(thing, ops.Graph) for thing in gc.get_objects())
 
 
 def _resident_bytes() -> float:
     """Return the resident memory of this process."""
-    import psutil
+    with stop.deferred():
+        import psutil
 
-    gc.collect()
+        gc.collect()
     return psutil.Process(os.getpid()).memory_info().rss

@@ -5,14 +5,15 @@ import functools
 import importlib.util
 import pstats
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..show import plots
+from ..show import plots, stop
 from ..show.figure import Figure
 from ..show.format import measured
 from ..show.table import Table
+from .notes import INTERRUPTED, Note
 from .results import Result
 
 PACKAGES = {
@@ -25,6 +26,7 @@ OTHER_COMPILED = "compiled, other"
 OPERATIONS = "TensorFlow (compiled operations)"
 # How cProfile names the built-in functions through which Python runs TensorFlow's operations.
 _OPERATION_CALLS = ("TFE_Py_", "TFE_Execute", "TF_SessionRun", "call_function")
+_ENDS_PROFILE = "'_lsprof.Profiler'"  # the call that switches the profiler off
 WARM_UP_CALLS = 3  # so that no trace is profiled
 
 
@@ -38,20 +40,24 @@ class Profile(Result):
         Share of the time by owner; they add up to 1.
     calls : int
         Function calls per call of the callable, compiled ones included.
+    notes : list of Note
+        What to know before believing it.
     """
 
     plots: ClassVar[Mapping[str, Callable[..., Figure]]] = {"shares": plots.shares}
 
     shares: dict[str, float]
     calls: int
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def table(self) -> Table:
         """Share of the time by owner."""
         rows = [[owner, measured(100 * share, "%")] for owner, share in self.shares.items()]
-        return Table(["whose code", "share of the time"], rows)
+        return Table(["whose code", "share of the time"], rows, notes=self.notes)
 
 
+@stop.stoppable("Stopped before one call was profiled.")
 def profile(fn: Callable[[], Any], *, calls: int = 30) -> Profile:
     """Profile `calls` calls of `fn` with `cProfile` and add up the time by owner.
 
@@ -66,7 +72,17 @@ def profile(fn: Callable[[], Any], *, calls: int = 30) -> Profile:
     -------
     Profile
         Shares of the time. The profiler slows Python code more than compiled code, so the true
-        share of the compiled part is somewhat larger than shown.
+        share of the compiled part is somewhat larger than shown. The stop button and Ctrl-C end it
+        with the calls that are done.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        It was stopped before one call was done.
+
+    Notes
+    -----
+    A single call of compiled code cannot be interrupted: the profile ends when it returns.
 
     Examples
     --------
@@ -75,21 +91,44 @@ def profile(fn: Callable[[], Any], *, calls: int = 30) -> Profile:
     """
     for _ in range(WARM_UP_CALLS):
         fn()
+        stop.raise_if_requested()
     profiler = cProfile.Profile()
-    profiler.enable()
-    for _ in range(calls):
-        fn()
-    profiler.disable()
+    done = 0
+    try:
+        with stop.translate_errors():
+            while done < calls:
+                _profile_one_call(profiler, fn)
+                done += 1
+        stop.finish()
+    except KeyboardInterrupt:
+        stop.finish()
+        if stop.strict() or not done:
+            raise
     entries: Mapping[Any, Any] = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
     # Always the same rows, in the same order.
     spent = dict.fromkeys([*PACKAGES.values(), OTHER_PYTHON, OTHER_COMPILED, OPERATIONS], 0.0)
     number = 0
     for (path, _, name), (_, times_called, own_time, _, _) in entries.items():
+        if _ENDS_PROFILE in name:
+            continue
         spent[_owner(path, name)] += own_time
         number += times_called
     total = sum(spent.values()) or 1.0
     shares = {owner: seconds / total for owner, seconds in spent.items()}
-    return Profile(shares, round(number / calls))
+    notes = []
+    if done < calls:
+        notes.append(Note(f"interrupted: {done:,} of {calls:,} calls were profiled", INTERRUPTED))
+    return Profile(shares, round(number / done), notes)
+
+
+def _profile_one_call(profiler: cProfile.Profile, fn: Callable[[], Any]) -> None:
+    """Add one call to a profile; after it, however it ends, nothing is profiled."""
+    try:
+        profiler.enable()
+        fn()
+    finally:
+        profiler.disable()
+    stop.raise_if_requested()
 
 
 def _owner(path: str, name: str) -> str:

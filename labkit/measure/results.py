@@ -2,21 +2,22 @@
 
 import itertools
 import math
-import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from ..show import plots
+from ..show import plots, stop
 from ..show.figure import Figure
 from ..show.format import duration, measured, measured_count, time_unit
 from ..show.table import Table
+from .notes import THIS_RUN, Note
 from .processor import ProcessorUse
 from .stats import (
     FAR,
     Finding,
     Interval,
     block_interval,
+    median_of,
     pair_confidence,
     paired_ratio,
     pays_after,
@@ -42,12 +43,17 @@ class Result:
         """The result as a table."""
         raise NotImplementedError
 
+    @stop.stoppable("Stopped before the result was written.")
     def __repr__(self) -> str:
+        stop.finish()  # it takes a moment, and what was measured is worth more than the moment
         return str(self.table)
 
+    @stop.stoppable("Stopped before the result was written.")
     def _repr_html_(self) -> str:
+        stop.finish()
         return self.table._repr_html_()
 
+    @stop.stoppable("Stopped before the figure was drawn.")
     def plot(self, kind: str | None = None, **options: Any) -> Figure:
         """Return a figure of this result.
 
@@ -67,13 +73,17 @@ class Result:
         ------
         ValueError
             This result has no figure of that kind.
+        KeyboardInterrupt
+            It was stopped. The figure is drawn first, in less than a second or two: matplotlib must
+            not be left half imported, or with other settings than before.
         """
         if kind is None:
             kind = next(iter(self.plots))
         if kind not in self.plots:
             known = ", ".join(self.plots)
             raise ValueError(f"a {type(self).__name__} has no figure {kind!r}; there are {known}")
-        return self.plots[kind](self, **options)
+        with stop.deferred():
+            return self.plots[kind](self, **options)
 
 
 @dataclass(repr=False)
@@ -90,8 +100,8 @@ class Timing(Result):
         Seconds of the very first call, apart from the samples: in TensorFlow it includes the trace.
     number : int
         Calls per sample.
-    notes : list of str
-        What to know before believing it.
+    notes : list of Note
+        What to know before believing it: text, each with a `kind`.
     interrupted : bool
         The measurement was stopped by hand.
     """
@@ -102,7 +112,7 @@ class Timing(Result):
     samples: list[float]
     first_call: float = math.nan
     number: int = 1
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     interrupted: bool = False
 
     @property
@@ -112,7 +122,7 @@ class Timing(Result):
         These ends describe the samples. They promise nothing about another run: the time of one
         callable moves with the machine. To say which of two is faster, use `labkit.compare`.
         """
-        return Interval(statistics.median(self.samples), *quartiles(self.samples))
+        return Interval(median_of(self.samples), *quartiles(self.samples))
 
     @property
     def table(self) -> Table:
@@ -124,7 +134,7 @@ class Timing(Result):
             cells.append(duration(self.first_call))
         notes = [measured_count(len(self.samples), "samples"), *self.notes]
         if self.interrupted:
-            notes.append("interrupted")
+            notes.append("interrupted: fewer samples than asked for")
         return Table(columns, [cells], notes=notes)
 
 
@@ -149,8 +159,8 @@ class Comparison(Result):
         Calls per sample, by name.
     seconds : float
         How long the rounds took.
-    notes : list of str
-        What to know before believing it.
+    notes : list of Note
+        What to know before believing it: text, each with a `kind`.
     retraced : set of str
         Candidates that traced while they were measured: they get no verdict.
     too_short : set of str
@@ -179,7 +189,7 @@ class Comparison(Result):
     first_call: dict[str, float] = field(default_factory=dict)
     number: dict[str, int] = field(default_factory=dict)
     seconds: float = math.nan
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     retraced: set[str] = field(default_factory=set)
     too_short: set[str] = field(default_factory=set)
     interrupted: bool = False
@@ -206,7 +216,7 @@ class Comparison(Result):
         Two medians are no comparison: their ratio is not the median ratio of the rounds.
         """
         return {
-            name: Interval(statistics.median(times), *quartiles(times))
+            name: Interval(median_of(times), *quartiles(times))
             for name, times in self.samples.items()
         }
 
@@ -334,30 +344,36 @@ class Comparison(Result):
     @property
     def table(self) -> Table:
         """The result as a table."""
-        unit = time_unit(median.value for median in self.median.values())
-        ratios, verdicts = self.ratio, self.verdict
+        medians = self.median
+        unit = time_unit(time.value for time in medians.values())
+        # Each ratio is found once: that of a million rounds takes a while.
+        ratios = self.ratio
+        verdicts = {name: self._verdict(name, ratio) for name, ratio in ratios.items()}
         rows = []
-        for name, median in self.median.items():
+        for name, time in medians.items():
             relative, word = "1", "baseline"
             if name in ratios:
                 relative = measured(ratios[name].value, "×", ratios[name][1:])
                 word = verdicts[name]
-            rows.append([name, duration(median.value, unit=unit), relative, word])
-        columns = ["", "time per call", f"relative to {self.baseline}", "verdict"]
-        sentences = [self._sentence(name) for name in self.others]
-        return Table(columns, rows, "; ".join(sentences), self._lines_below())
+            rows.append([name, word, duration(time.value, unit=unit), relative])
+        # The verdict comes early: on a narrow page the last column is cut off.
+        columns = ["", "verdict", "time per call", f"relative to {self.baseline}"]
+        sentences = [self._sentence(name, verdicts[name], ratios[name]) for name in ratios]
+        notes = self._lines_below(ratios, verdicts)
+        return Table(columns, rows, "; ".join(sentences), notes)
 
-    def _sentence(self, name: str) -> str:
+    def _sentence(self, name: str, word: str, ratio: Interval) -> str:
         """Return the verdict on one candidate as a sentence."""
-        word = self.verdict[name]
         if word == "similar":
-            return f"{name} and {self.baseline} are similar (within {self.margin:.0%})"
+            return f"{name} and {self.baseline} are similar (within {_percent(self.margin)})"
         if word == "unclear":
             return f"{name} against {self.baseline}: unclear"
-        time = measured(self.ratio[name].value, "×")
+        time = measured(ratio.value, "×")
         return f"{name} is {word} than {self.baseline}: {time} the time"
 
-    def _lines_below(self) -> list[str]:
+    def _lines_below(
+        self, ratios: Mapping[str, Interval], verdicts: Mapping[str, str]
+    ) -> list[str]:
         """Return the lines below the table."""
         taken = measured_count(len(self.samples[self.baseline]), "rounds")
         if math.isfinite(self.seconds):
@@ -368,17 +384,17 @@ class Comparison(Result):
             if math.isfinite(self.processor.others):
                 others = measured(100 * self.processor.others, "%")
             lines.append(
-                f"{self.confidence:.0%} intervals, for this run; "
+                f"{_percent(self.confidence)} intervals, for this run; "
                 f"other programs took {others} of the processor"
             )
         lines += self.notes
-        lines += self._notes_on_means()
+        lines += self._notes_on_means(ratios)
         for name in self.too_short:
             lines.append(f"{name} takes hardly longer than calling a function: put a loop inside")
         if self.interrupted:
             lines.append("interrupted: no verdict is given")
         else:
-            lines += self._why_unclear()
+            lines += self._why_unclear(ratios, verdicts)
         return lines
 
     def _agreement(self) -> str:
@@ -387,25 +403,27 @@ class Comparison(Result):
             return f"results not compared: {self.not_compared}"
         return "the results agree" if self.checked else "results not compared"
 
-    def _notes_on_means(self) -> list[str]:
+    def _notes_on_means(self, ratios: Mapping[str, Interval]) -> list[str]:
         """Return a line for each candidate whose mean and median tell two different stories."""
         lines = []
-        for name in self.others:
-            ratio, mean = self.ratio[name].value, self.mean_ratio(name)
-            if mean.low > PARTED * ratio or mean.high < ratio / PARTED:
+        for name, ratio in ratios.items():
+            mean = self.mean_ratio(name)
+            if mean.low > PARTED * ratio.value or mean.high < ratio.value / PARTED:
                 by_mean = measured(mean.value, "×", mean[1:])
                 lines.append(
-                    f"{name}: {by_mean} the time of {self.baseline} by the mean: "
+                    f"{THIS_RUN}by the mean, {name} takes {by_mean} the time of {self.baseline}: "
                     "some calls take much longer than the median"
                 )
         return lines
 
-    def _why_unclear(self) -> list[str]:
+    def _why_unclear(
+        self, ratios: Mapping[str, Interval], verdicts: Mapping[str, str]
+    ) -> list[str]:
         """Return a line on the widest interval that leaves a verdict open, and what to do."""
         open_ratios = [
             ratio
-            for name, ratio in self.ratio.items()
-            if self.verdict[name] == "unclear" and not {name, self.baseline} & self.retraced
+            for name, ratio in ratios.items()
+            if verdicts[name] == "unclear" and not {name, self.baseline} & self.retraced
         ]
         if not open_ratios:
             return []
@@ -514,3 +532,8 @@ class Sweep(Result):
         for comparison in self.comparisons.values():
             for median in comparison.median.values():
                 yield median.value
+
+
+def _percent(share: float) -> str:
+    """Return an option that is a share as it was given, such as ``99.5%``."""
+    return f"{100 * share:g}%"

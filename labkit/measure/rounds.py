@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..show import stop
 from ..show.errors import kind_in_words
-from ..show.format import measured, measured_count
+from ..show.format import duration, measured, measured_count
 from ..show.progress import progress_bar
 from .agreement import compare_results
+from .notes import LAZY, RETRACED, SECOND_CALLS, THIS_RUN, TIES, Note
 from .processor import ProcessorMeter, ProcessorUse
 from .stats import t_quantile
 
@@ -32,7 +34,7 @@ SHORT_CALL = 2e-6  # seconds: below, the cost of calling a function counts
 # Of the budget: when a run asks whether it can end early. A shorter one hides slow changes.
 LOOKS = (0.25, 0.5)
 COLLECT_EVERY = 0.5  # seconds, outside the samples
-LAZY = {"DatasetV2", "generator", "coroutine", "map", "filter", "zip"}
+LAZY_KINDS = {"DatasetV2", "generator", "coroutine", "map", "filter", "zip"}
 COARSE = 0.05  # share of samples that equal the one before: more, and the clock is too coarse
 
 
@@ -71,7 +73,7 @@ class Outcome:
     samples: dict[str, list[float]]
     first_call: dict[str, float] = field(default_factory=dict)
     number: dict[str, int] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     retraced: set[str] = field(default_factory=set)
     too_short: set[str] = field(default_factory=set)
     not_compared: str = ""
@@ -89,16 +91,61 @@ class Run:
         self.candidates = candidates
         self.options = options
         self.rng = rng
-        self.synchronise = _synchroniser(options.sync)
         self.outcome = Outcome({name: [] for name in candidates})
         self.overhead = dict.fromkeys(candidates, 0.0)  # seconds to subtract from each call
         self.meter = ProcessorMeter(list(candidates))
         self._last_sample: dict[str, float] = {}  # seconds of the whole sample
+        self._second_calls: dict[str, float] = {}  # seconds
         self._first_samples: dict[str, float] = {}  # taken while warming up
         self._slow: list[str] = []  # candidates whose second call took a large part of the budget
         self._traces: dict[str, int] = {}  # before the first sample
         self._begin = 0.0
-        t_quantile(0.99, 7)  # loads SciPy now: later, its import would fall into the rounds
+        self._rounds_begin = math.nan
+        with stop.deferred():  # a package that is half imported cannot be imported again
+            self.synchronise = _synchroniser(options.sync)
+            t_quantile(0.99, 7)  # loads SciPy now: later, its import would fall into the rounds
+
+    def measure(
+        self,
+        can_stop: Callable[[], bool],
+        show_progress: bool,
+        check: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        """Make the first calls, `check` their results, calibrate, and take rounds.
+
+        An interrupt keeps what is done, or raises Stopped where that says nothing yet.
+        """
+        try:
+            results = self.make_first_calls()
+            if check is not None:
+                check(results)
+            self.calibrate()
+            self.take_rounds(can_stop, show_progress)
+            stop.finish()
+        except KeyboardInterrupt:
+            stop.finish()
+            if stop.strict():
+                raise
+            self._drop_incomplete_round()
+            if not self._is_usable:
+                raise stop.stopped(self._what_was_done()) from None
+            self.outcome.interrupted = True
+        self._complete()
+
+    @property
+    def _is_usable(self) -> bool:
+        """Whether there is a round, or at least the second call of each candidate."""
+        return self._rounds_taken > 0 or len(self._second_calls) == len(self.candidates)
+
+    def _what_was_done(self) -> str:
+        """Return the line for an interrupt that comes too early."""
+        first_calls = []
+        for name, seconds in self.outcome.first_call.items():
+            first_calls.append(f"{name} {duration(seconds)}")
+        if not first_calls:
+            return "Stopped before the first call was done: nothing was measured."
+        calls = "First calls" if len(first_calls) > 1 else "First call"
+        return f"Stopped too early to say more. {calls}: {', '.join(first_calls)}."
 
     # ---- before the rounds ----
 
@@ -114,6 +161,7 @@ class Run:
                 if self.synchronise:
                     self.synchronise()
                 self.outcome.first_call[name] = clock() - begin
+            stop.raise_if_requested()
         self.outcome.first_call = {name: self.outcome.first_call[name] for name in self.candidates}
         for name in self.candidates:
             self._warn_if_lazy(name, results[name])
@@ -143,15 +191,14 @@ class Run:
     def _warn_if_lazy(self, name: str, result: Any) -> None:
         """Note a result that may not have been computed at all."""
         kinds = [kind.__name__ for kind in type(result).__mro__]
-        if any(kind in LAZY for kind in kinds):
-            self.outcome.notes.append(
-                f"warning: {name} returned a lazy object ({kinds[0]}): "
-                "nothing may have been computed"
-            )
+        if any(kind in LAZY_KINDS for kind in kinds):
+            lazy = f"warning: {name} returned a lazy object ({kinds[0]})"
+            self.outcome.notes.append(Note(lazy, LAZY, "nothing may have been computed"))
 
     def calibrate(self) -> None:
         """Warm up, then find how many calls fill a sample; the budget runs from here."""
-        gc.collect()  # takes a third of a second beside TensorFlow: not a part of the budget
+        with stop.deferred():  # what is raised in a finalizer is lost
+            gc.collect()  # takes a third of a second beside TensorFlow: not a part of the budget
         self._begin = clock()
         quickest = self._warm_up()
         if self.options.number is not None or self.options.setup is not None:
@@ -187,6 +234,7 @@ class Run:
         quickest: dict[str, float] = {}
         for name in self.candidates:
             quickest[name] = self._sample(name, 1, self._arguments())
+            self._second_calls[name] = quickest[name]
         a_large_part = most / len(quickest)
         self._slow = [name for name, seconds in quickest.items() if seconds > a_large_part]
         if self.options.number in (None, 1):
@@ -233,30 +281,17 @@ class Run:
     # ---- the rounds ----
 
     def take_rounds(self, can_stop: Callable[[], bool], show_progress: bool) -> None:
-        """Take rounds until `can_stop` or the budget is spent; Ctrl-C keeps what there is."""
+        """Take rounds until `can_stop` or the budget is spent."""
         self._traces = self._count_traces() | self._traces
         label = "comparing " if len(self.candidates) > 1 else "timing "
         bar = progress_bar(
             None, label + ", ".join(self.candidates), show_progress, self.options.budget
         )
-        self.meter.start()
-        begin = clock()
-        try:
-            with _garbage_collection(self.options.collect_garbage):
-                self._take_rounds(can_stop, bar)
-        except KeyboardInterrupt:
-            self._drop_incomplete_round()
-            if not keeps_what_is_done(self._rounds_taken):
-                raise
-            self.outcome.interrupted = True
-        finally:
-            bar.close()
-        self.outcome.seconds = self._spent
-        self.outcome.processor = self.meter.stop(clock() - begin)
-        if not self._rounds_taken:
-            self._use_first_calls()
-        self._note_ties()
-        self._note_retraces()
+        with ended(bar), _garbage_collection(self.options.collect_garbage):
+            with stop.deferred():
+                self.meter.start()
+            self._rounds_begin = clock()
+            self._take_rounds(can_stop, bar)
 
     def _drop_incomplete_round(self) -> None:
         """Make all candidates have as many samples as the one with the fewest."""
@@ -292,9 +327,10 @@ class Run:
                     return
             if spent - collected > COLLECT_EVERY:
                 collected = spent
-                bar.update(min(spent, self.options.budget) - bar.n)  # tqdm fails beyond its total
-                if not self.options.collect_garbage:
-                    gc.collect(1)
+                with stop.deferred():
+                    bar.update(min(spent, self.options.budget) - bar.n)  # more makes tqdm fail
+                    if not self.options.collect_garbage:
+                        gc.collect(1)
 
     def _correct_numbers(self) -> None:
         """Begin again where a candidate was slow only in the warm-up, such as in a trace."""
@@ -356,6 +392,7 @@ class Run:
             seconds = clock() - begin
             self.meter.add(name, seconds, processor_clock() - processor_begin)
         self._last_sample[name] = seconds
+        stop.raise_if_requested()
         return seconds / number
 
     def _arguments(self) -> tuple:
@@ -364,13 +401,25 @@ class Run:
 
     # ---- after the rounds ----
 
-    def _use_first_calls(self) -> None:
-        """Take the first calls for a round where the budget has room for none."""
-        for name, seconds in self.outcome.first_call.items():
+    def _complete(self) -> None:
+        """Note what is to be known about the samples."""
+        self.outcome.seconds = self._spent
+        if not math.isnan(self._rounds_begin):
+            self.outcome.processor = self.meter.stop(clock() - self._rounds_begin)
+        if not self._rounds_taken:
+            self._use_second_calls()
+        self._note_ties()
+        self._note_retraces()
+        if stop.requested():
+            self.outcome.interrupted = True
+
+    def _use_second_calls(self) -> None:
+        """Take the second call of each candidate for a round where none was complete."""
+        for name, seconds in self._second_calls.items():
             self.outcome.samples[name].append(max(seconds, 1e-12))
-        self.outcome.notes.append(
-            "the budget had no room for a round: these are the first calls, with all they prepare"
-        )
+            self.outcome.number[name] = 1
+        fact = "no round was complete: each time is that of a single call, the second"
+        self.outcome.notes.append(Note(fact, SECOND_CALLS))
 
     def _note_ties(self) -> None:
         """Note samples that the clock cannot tell apart."""
@@ -380,9 +429,8 @@ class Run:
         share = max(_share_of_ties(times) for times in self.outcome.samples.values())
         if share > COARSE:
             tied = measured(100 * share, "%")
-            self.outcome.notes.append(
-                f"{tied} of the samples tie at the clock's resolution: give a larger number="
-            )
+            fact = f"{THIS_RUN}{tied} of the samples tie at the clock's resolution"
+            self.outcome.notes.append(Note(fact, TIES, "give a larger number="))
 
     def _count_traces(self) -> dict[str, int]:
         """Return how many traces each candidate has made so far."""
@@ -391,21 +439,12 @@ class Run:
     def _note_retraces(self) -> None:
         """Note the candidates that traced while they were measured."""
         for name, count in self._count_traces().items():
-            grown = count - self._traces[name]
+            grown = count - self._traces.get(name, count)
             if grown:
                 self.outcome.retraced.add(name)
                 traces = measured_count(grown, "traces")
-                self.outcome.notes.append(
-                    f"warning: {name} made {traces} while it was measured; it gets no verdict"
-                )
-
-
-def keeps_what_is_done(done: int) -> bool:
-    """Return whether a measurement that is interrupted returns what there is.
-
-    Where lessons run as tests, the interrupt is that of a cell that took too long, which must fail.
-    """
-    return done > 0 and os.environ.get("LABKIT_STRICT") != "1"
+                warning = f"warning: {name} made {traces} while it was measured"
+                self.outcome.notes.append(Note(f"{warning}; it gets no verdict", RETRACED))
 
 
 def calls_per_sample(seconds: float) -> int:
@@ -466,17 +505,29 @@ def _named_in_errors(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if stop.requested():  # compiled code has made another error of the interrupt
+            raise KeyboardInterrupt from None
         error.add_note(f"while measuring {name!r}")
         raise
+
+
+@contextlib.contextmanager
+def ended(bar: Any) -> Iterator[None]:
+    """Remove a progress bar at the end of the block, however it ends."""
+    try:
+        yield
+    finally:
+        with stop.deferred():
+            bar.close()
 
 
 @contextlib.contextmanager
 def _garbage_collection(on: bool) -> Iterator[None]:
     """Keep garbage collection off inside the block, unless it is wanted."""
     was_on = gc.isenabled()
-    if not on:
-        gc.disable()  # a collection within a sample would be charged to one candidate
     try:
+        if not on:
+            gc.disable()  # a collection within a sample would be charged to one candidate
         yield
     finally:
         if was_on:

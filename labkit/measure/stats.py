@@ -93,7 +93,7 @@ def t_quantile(confidence: float, degrees: int) -> float:
     return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
-def block_interval(values: Sequence[float], confidence: float) -> Interval:
+def block_interval(values: "Sequence[float] | np.ndarray", confidence: float) -> Interval:
     """Return the median of values in the order of time, with its interval.
 
     The ends are infinite for a single value.
@@ -112,7 +112,7 @@ def block_interval(values: Sequence[float], confidence: float) -> Interval:
     return Interval(median, min(centre - half, median), max(centre + half, median))
 
 
-def is_dependent(values: Sequence[float]) -> bool:
+def is_dependent(values: "Sequence[float] | np.ndarray") -> bool:
     """Return whether neighbouring blocks of the values resemble each other."""
     import numpy as np
 
@@ -201,16 +201,30 @@ def ratios_depend(times: Sequence[float], baseline: Sequence[float]) -> bool:
     return is_dependent(_log_ratios(times, baseline))
 
 
-def _log_ratios(times: Sequence[float], baseline: Sequence[float]) -> list[float]:
-    """Return the logarithm of the ratio of each round."""
-    return [math.log(t / b) for t, b in zip(times, baseline, strict=True)]
+def _log_ratios(times: Sequence[float], baseline: Sequence[float]) -> "np.ndarray":
+    """Return the logarithm of the ratio of each round; a long run has a million of them."""
+    import numpy as np
+
+    if len(times) != len(baseline):
+        raise ValueError(f"a round has one sample of each, got {len(times)} and {len(baseline)}")
+    return np.log(np.asarray(times, dtype=float) / np.asarray(baseline, dtype=float))
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float]:
     """Return the ends of the middle half of the values."""
-    ordered = sorted(values)
-    last = len(ordered) - 1
-    return ordered[round(0.25 * last)], ordered[round(0.75 * last)]
+    import numpy as np
+
+    last = len(values) - 1
+    low, high = round(0.25 * last), round(0.75 * last)
+    ordered = np.partition(np.asarray(values, dtype=float), [low, high])
+    return float(ordered[low]), float(ordered[high])
+
+
+def median_of(values: Sequence[float]) -> float:
+    """Return the value in the middle."""
+    import numpy as np
+
+    return float(np.median(np.asarray(values, dtype=float)))
 
 
 def verdict(ratio: Interval, margin: float = 0.05) -> str:

@@ -27,8 +27,8 @@ class Advice:
     Attributes
     ----------
     about : str
-        ``candidate``, ``tensorflow``, ``first call``, ``predict``, ``overhead``, ``batch``,
-        ``state``, ``refused``, ``agreement`` or ``budget``.
+        ``candidate``, ``interrupted``, ``tensorflow``, ``first call``, ``predict``, ``overhead``,
+        ``batch``, ``state``, ``refused``, ``agreement`` or ``budget``.
     text : str
         What to do.
     evidence : str
@@ -45,6 +45,14 @@ class Advice:
 
 def advise(m: Measurements) -> list[Advice]:
     """Return the recommendation, the most important sentence first."""
+    if m.one.interrupted:
+        return [
+            *_about_interruption(m),
+            *_about_predict(m),
+            *_about_state(m),
+            *_about_agreement(m),
+            *_about_refused(m),
+        ]
     return [
         *_about_candidate(m),
         *_about_overhead(m),
@@ -104,6 +112,16 @@ def _about_candidate(m: Measurements) -> list[Advice]:
     if best in (LITERT, ORT):
         advice += _about_tensorflow(m)
     return advice + _about_first_call(m, best)
+
+
+def _about_interruption(m: Measurements) -> list[Advice]:
+    """Say what the candidates look like so far, and recommend none."""
+    best = best_of(m)
+    text = "Measure again before you decide: this measurement was interrupted."
+    if best == CALL:
+        return [Advice("interrupted", f"{text} So far {CALL} is as good as any.", _next_best(m))]
+    so_far = f"So far {best} is the best: it takes {_relative_time(m, best)}."
+    return [Advice("interrupted", f"{text} {so_far}", _times_per_call(m, best))]
 
 
 def _next_best(m: Measurements) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..measure.agreement import first_difference
+from ..show import stop
 from .loading import LoadedModel
 
 # Of the largest value of an output. A hundred layers of float32, fused in another order, need it.
@@ -100,20 +101,25 @@ class ModelState:
 
         watched = [variable for variable in loaded.variables if _may_be_state(variable)]
         before = [variable.numpy() for variable in watched]
-        self.answer = call()
-        self.changed = []
-        for variable, old in zip(watched, before, strict=True):
-            if not np.array_equal(variable.numpy(), old):
-                self.changed.append((variable, old))
-        self.next_answer = call()
-        self.reset()
-        self.random = difference(call(), self.answer) is not None
-        self.reset()
+        self.changed = list(zip(watched, before, strict=True))  # until it is known which do
+        try:
+            self.answer = call()
+            self.changed = [
+                (variable, old)
+                for variable, old in self.changed
+                if not np.array_equal(variable.numpy(), old)
+            ]
+            self.next_answer = call()
+            self.reset()
+            self.random = difference(call(), self.answer) is not None
+        finally:
+            self.reset()
 
     def reset(self) -> None:
         """Put back what calls have changed."""
-        for variable, old in self.changed:
-            variable.assign(old)
+        with stop.deferred():
+            for variable, old in self.changed:
+                variable.assign(old)
 
     def problem_of(self, run: Callable[[], list[Any]], answer: list[Any]) -> str | None:
         """Return how a candidate differs from the model, or None; `answer` is its first one.

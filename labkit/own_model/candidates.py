@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..show import stop
 from .litert import interpreter_and_places, interpreter_class
 from .loading import LoadedModel
 
@@ -187,8 +188,9 @@ def _ort(case: Case) -> Run:
     missing = missing_for_ort()
     if missing:
         raise NotInstalled(f"pip install {' '.join(missing)} adds this candidate")
-    import onnxruntime
-    import tf2onnx
+    with stop.deferred():  # half imported, they cannot be imported again
+        import onnxruntime
+        import tf2onnx
 
     function, specs = _flat_function(case)
     converted, _ = tf2onnx.convert.from_function(function, input_signature=specs, opset=_ONNX_OPSET)

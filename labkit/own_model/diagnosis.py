@@ -3,12 +3,14 @@
 import functools
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..measure.results import Comparison
+from ..show import stop
 from ..show.figure import Figure
+from ..show.format import duration
 from ..show.table import Table
 from . import cases, pictures, report, samples, tables
 from .advice import Advice, advise, best_of
@@ -16,11 +18,12 @@ from .answers import tolerance_of
 from .candidates import CALL, CANDIDATES, LITERT, ORT, PREDICT, Case
 from .example_model import default_model
 from .facts import facts
-from .ladder import measure, measure_per_row
+from .ladder import estimated, measure, measure_per_row
 from .loading import LoadedModel, load
 from .measurements import Measurements
 from .paths import BadModel
-from .prepare import CandidateResult, prepare_all
+from .prepare import CandidateResult, Prepared, prepare_all
+from .random_state import random_state_kept
 from .silence import no_warnings
 from .time_budget import TimeBudget
 
@@ -65,6 +68,12 @@ class Diagnosis(Measurements):
     tolerance : float
         The largest difference between answers that counts as rounding, as a share of the largest
         value of an output.
+    interrupted : bool
+        The measurement was stopped by hand; what there is counts.
+    notes : list of str
+        What to know before believing it.
+    report : Path or None
+        Where the report was written.
 
     See Also
     --------
@@ -81,6 +90,8 @@ class Diagnosis(Measurements):
     >>> diagnosis.refused["XLA"]
     'left out: it is not among candidates='
     """
+
+    report: Path | None = None
 
     @property
     def best(self) -> str:
@@ -107,6 +118,7 @@ class Diagnosis(Measurements):
         """Time per row of each candidate at each batch size."""
         return tables.per_row_table(self)
 
+    @stop.stoppable("Stopped before the figure was drawn.")
     def plot(self, kind: str = "ladder") -> Figure:
         """Return a figure.
 
@@ -129,13 +141,17 @@ class Diagnosis(Measurements):
             ``model(x)``.
         ValueError
             There is no such kind.
+        KeyboardInterrupt
+            It was stopped; the figure is drawn first.
         """
-        if kind == "ladder":
-            return pictures.ladder_figure(self)
-        if kind == "rows":
-            return pictures.per_row_figure(self)
-        if kind == "break-even":
-            return self._break_even()
+        drawn: dict[str, Callable[[], Figure]] = {
+            "ladder": lambda: pictures.ladder_figure(self),
+            "rows": lambda: pictures.per_row_figure(self),
+            "break-even": self._break_even,
+        }
+        if kind in drawn:
+            with stop.deferred():
+                return drawn[kind]()
         raise ValueError(f"there is no figure {kind!r}; there are ladder, rows, break-even")
 
     def _break_even(self) -> Figure:
@@ -149,6 +165,7 @@ class Diagnosis(Measurements):
         first_call = {name: self.one.first_call[name] for name in samples}
         return Comparison(samples, CALL, first_call=first_call).plot("break-even")
 
+    @stop.stoppable("Stopped before the report was written.")
     def save(self, path: Any) -> Path:
         """Write the report.
 
@@ -166,10 +183,16 @@ class Diagnosis(Measurements):
         ------
         BadModel
             The file cannot be written, or another file than a report is there.
+        KeyboardInterrupt
+            It was stopped before the report was written.
         """
-        return report.write(report.page(self), path)
+        page = report.page(self)
+        stop.finish()
+        return report.write(page, path)
 
+    @stop.stoppable("Stopped before the result was written.")
     def __repr__(self) -> str:
+        stop.finish()  # it takes a moment, and what was measured is worth more than the moment
         parts = [str(self.table)]
         if self.many:
             parts.append(str(self.many_table))
@@ -177,10 +200,13 @@ class Diagnosis(Measurements):
         parts.append("\n".join(sentences))
         return "\n\n".join(parts)
 
+    @stop.stoppable("Stopped before the result was written.")
     def _repr_html_(self) -> str:
+        stop.finish()
         return report.summary(self)
 
 
+@stop.stoppable("Stopped before there was anything to compare.")
 def diagnose(
     source: Any = None,
     *,
@@ -231,12 +257,21 @@ def diagnose(
     Returns
     -------
     Diagnosis
-        Tables, figures and advice.
+        Tables, figures and advice. The stop button and Ctrl-C end it with the candidates that are
+        ready; then no report is written.
 
     Raises
     ------
     BadModel
         The model, the path or the input cannot be used; one sentence says why.
+    KeyboardInterrupt
+        It was stopped before there were two candidates to compare.
+
+    Notes
+    -----
+    A single call of compiled code cannot be interrupted, such as the conversion of a large model,
+    and the import of TensorFlow is not, as it would leave half of it behind: the measurement ends
+    when it returns.
 
     Examples
     --------
@@ -252,13 +287,14 @@ def diagnose(
     if report_to is not None:
         report.check_target(report_to)
     machine = report.machine()  # before the measurement raises the load
-    if source is None:
-        with tempfile.TemporaryDirectory() as folder:
-            loaded = load(default_model(folder))
-    else:
-        loaded = load(source, trust=trust, signature=signature, custom_objects=custom_objects)
+    with random_state_kept():
+        if source is None:
+            with tempfile.TemporaryDirectory() as folder:
+                loaded = load(default_model(folder))
+        else:
+            loaded = load(source, trust=trust, signature=signature, custom_objects=custom_objects)
     time_budget = TimeBudget(budget)
-    with no_warnings():
+    with random_state_kept(), no_warnings():
         given = samples.read(sample)
         if given is not None:
             given = samples.arranged(given, loaded.spec)
@@ -267,8 +303,10 @@ def diagnose(
         case_of = functools.partial(cases.case_for, loaded, spec, given)
         diagnosis = _measured(loaded, case_of, sizes, time_budget, chosen, progress)
     diagnosis.machine = machine
-    if report_to is not None:
-        diagnosis.save(report_to)
+    if report_to is not None and diagnosis.interrupted:
+        diagnosis.notes.append("interrupted: no report was written")
+    elif report_to is not None:
+        diagnosis.report = diagnosis.save(report_to)
     return diagnosis
 
 
@@ -291,6 +329,15 @@ def _known_candidates(candidates: str | Iterable[str]) -> tuple[str, ...]:
     return chosen
 
 
+@dataclass
+class _Found:
+    """What has been measured so far; the attributes are those of `Diagnosis`."""
+
+    one: Comparison | None = None
+    predict: Comparison | None = None
+    many: dict[int, Comparison] = field(default_factory=dict)
+
+
 def _measured(
     loaded: LoadedModel,
     case_of: Callable[[int], Case],
@@ -300,42 +347,82 @@ def _measured(
     progress: bool,
 ) -> Diagnosis:
     """Prepare and measure all chosen candidates, at the first batch size and at the others."""
-    batch, *other_sizes = sizes
-    ladder, state = prepare_all(case_of(batch), budget, progress, chosen)
-    ready = {result.name: result for result in ladder if result.run is not None}
-    predict = _predict_against_call(ready, budget)
-    quick = [result for name, result in ready.items() if name != PREDICT]
-    share = _LADDER_SHARE if other_sizes else _LADDER_SHARE_ALONE
-    one = measure(quick, CALL, max(_SHORTEST_SHARE, share * budget.left))
-    many = {}
-    for i, size in enumerate(other_sizes):
-        seconds = _PER_ROW_SHARE * budget.left / (len(other_sizes) - i)
-        found = measure_per_row(case_of(size), size, batch, ready, state, seconds)
-        if found is not None:
-            many[size] = found
-    state.reset()
+    prepared = prepare_all(case_of(sizes[0]), budget, progress, chosen)
+    found = _Found()
+    interrupted = prepared.interrupted
+    try:
+        if not interrupted:
+            _measure_all(found, prepared, case_of, sizes, budget)
+        stop.finish()
+    except KeyboardInterrupt:
+        stop.finish()
+        if stop.strict():
+            raise
+        interrupted = True
+    finally:
+        prepared.state.reset()
+    state = prepared.state
     return Diagnosis(
         name=loaded.name,
         kind=loaded.kind,
         facts=facts(loaded),
-        batch=batch,
-        ladder=ladder,
-        one=one,
-        predict=predict,
-        many=many,
+        batch=sizes[0],
+        ladder=prepared.results,
+        one=found.one or _estimated(prepared.ready),
+        predict=found.predict or _estimated_predict(prepared.ready),
+        many=found.many,
         states=len(state.changed),
         random=state.random,
         budget=budget.seconds,
         seconds=budget.spent,
         tolerance=tolerance_of(state.answer),
+        interrupted=interrupted,
+        notes=["interrupted: this is what was measured before"] if interrupted else [],
     )
 
 
-def _predict_against_call(
-    ready: dict[str, CandidateResult], budget: TimeBudget
-) -> Comparison | None:
-    """Measure predict with model(x) alone; None if predict could not be prepared."""
+def _measure_all(
+    found: _Found,
+    prepared: Prepared,
+    case_of: Callable[[int], Case],
+    sizes: list[int],
+    budget: TimeBudget,
+) -> None:
+    """Measure the candidates that are ready; raise KeyboardInterrupt where one is stopped."""
+    batch, *other_sizes = sizes
+    ready = prepared.ready
+    if PREDICT in ready:
+        seconds = max(_SHORTEST_SHARE, _PREDICT_SHARE * budget.left)
+        found.predict = measure([ready[CALL], ready[PREDICT]], CALL, seconds)
+        _go_on_after(found.predict)
+    quick = [result for name, result in ready.items() if name != PREDICT]
+    share = _LADDER_SHARE if other_sizes else _LADDER_SHARE_ALONE
+    found.one = measure(quick, CALL, max(_SHORTEST_SHARE, share * budget.left))
+    _go_on_after(found.one)
+    for i, size in enumerate(other_sizes):
+        seconds = _PER_ROW_SHARE * budget.left / (len(other_sizes) - i)
+        per_row = measure_per_row(case_of(size), size, batch, ready, prepared.state, seconds)
+        if per_row is not None:
+            found.many[size] = per_row
+            _go_on_after(per_row)
+
+
+def _go_on_after(comparison: Comparison) -> None:
+    """Raise KeyboardInterrupt if this comparison was stopped: the others are not begun."""
+    if comparison.interrupted:
+        raise KeyboardInterrupt
+
+
+def _estimated(ready: Mapping[str, CandidateResult]) -> Comparison:
+    """Return what is known from preparing; raise Stopped if that is one candidate alone."""
+    if len(ready) < 2:
+        direct = duration(ready[CALL].estimate)
+        raise stop.stopped(f"Stopped before there was anything to compare: {CALL} takes {direct}.")
+    return estimated([result for name, result in ready.items() if name != PREDICT], CALL)
+
+
+def _estimated_predict(ready: Mapping[str, CandidateResult]) -> Comparison | None:
+    """Return the same for predict; None if it could not be prepared."""
     if PREDICT not in ready:
         return None
-    seconds = max(_SHORTEST_SHARE, _PREDICT_SHARE * budget.left)
-    return measure([ready[CALL], ready[PREDICT]], CALL, seconds)
+    return estimated([ready[CALL], ready[PREDICT]], CALL)

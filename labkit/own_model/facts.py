@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from ..show import stop
 from ..show.table import Table
 from .loading import LoadedModel, layers_of, load
+from .random_state import random_state_kept
 
 
+@stop.stoppable("Stopped before the model was loaded.")
 def inspect(source: Any, **options: Any) -> Table:
     """Return what a model takes and what is special about it, without measuring anything.
 
@@ -33,7 +36,8 @@ def inspect(source: Any, **options: Any) -> Table:
     >>> inspect(mlp()).cells[1]
     ['input input_0', 'float32 (any, 10)']
     """
-    loaded = load(source, **options)
+    with random_state_kept():
+        loaded = load(source, **options)
     return Table([loaded.name, ""], facts(loaded).items())
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..show import stop
 from ..show.errors import one_line
 from ..show.widget import show_widget
 from .diagnosis import Diagnosis, diagnose
@@ -55,6 +56,12 @@ class Form:
             )
         except BadModel as error:
             return _not_measured(f"{error}.")
+        except KeyboardInterrupt as interrupt:
+            if stop.strict():
+                raise
+            return _not_measured(str(interrupt))
+        if self.diagnosis.report is None:
+            return self.diagnosis._repr_html_()
         name = html.escape(self._report_to.name)
         link = f'<a href="{name}" target="_blank">{name}</a>'
         return f"{self.diagnosis._repr_html_()}<p>The report, with pictures: {link}</p>"

@@ -1,6 +1,7 @@
 """Measure candidates against each other: those of a diagnosis, or those that a lesson makes."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -8,8 +9,10 @@ from typing import Any, ClassVar
 from ..measure import rounds
 from ..measure.compare import compare, timeit
 from ..measure.count import count
+from ..measure.notes import SECOND_CALLS, TIES, Note
 from ..measure.results import Comparison
 from ..measure.system import silence_stderr
+from ..show import stop
 from ..show.figure import Figure
 from ..show.format import duration, measured, time_unit
 from ..show.plots import one_ladder
@@ -75,9 +78,13 @@ class Ladder(Comparison):
             )
         columns = ["", "time per call", f"times {self.baseline}"]
         columns += ["first answer after", "in one call"]
-        return Table(columns, rows, notes=[self._agreement(), *self.notes])
+        notes = [self._agreement(), *self.notes]
+        if self.interrupted:
+            notes.append("interrupted: no verdict is given")
+        return Table(columns, rows, notes=notes)
 
 
+@stop.stoppable("Stopped before the first candidate was ready: nothing was measured.")
 def compare_candidates(
     makers: Mapping[str, Callable], model: Any, row: Any, *, baseline: str, budget: float = 2.0
 ) -> Ladder:
@@ -98,7 +105,8 @@ def compare_candidates(
     Returns
     -------
     Ladder
-        Seconds per call, ratios, and for each candidate the first answer and the Python calls.
+        Seconds per call, ratios, and for each candidate the first answer and the Python calls. The
+        stop button and Ctrl-C end it with the rounds that there are.
 
     Raises
     ------
@@ -106,6 +114,13 @@ def compare_candidates(
         A candidate does not give the result of the baseline, by the check of `labkit.compare`.
     ValueError
         There is only one candidate, or no candidate has the name of the baseline.
+    KeyboardInterrupt
+        It was stopped before the candidates could be compared.
+
+    Notes
+    -----
+    A single call of compiled code cannot be interrupted, such as the conversion of a large model:
+    the comparison ends when it returns.
 
     Examples
     --------
@@ -119,36 +134,47 @@ def compare_candidates(
     ['slow']
     """
     functions = {}
-    first_call = {}
+    first_call: dict[str, float] = {}
     python_calls = {}
-    for name, make in makers.items():
-        with silence_stderr():
-            begin = rounds.clock()
-            call = make(model, row)
-            call(row)
-            first_call[name] = rounds.clock() - begin
-        with count() as counted:
-            call(row)
-        python_calls[name] = counted.python_calls
-        functions[name] = functools.partial(call, row)
-    found = compare(functions, baseline=baseline, budget=budget)
+    found: Comparison | None = None
+    try:
+        for name, make in makers.items():
+            with silence_stderr():
+                begin = rounds.clock()
+                call = make(model, row)
+                call(row)
+                first_call[name] = rounds.clock() - begin
+            with count() as counted:
+                call(row)
+            python_calls[name] = counted.python_calls
+            functions[name] = functools.partial(call, row)
+            stop.raise_if_requested()
+        found = compare(functions, baseline=baseline, budget=budget)
+        stop.finish()
+    except KeyboardInterrupt:
+        if stop.strict() or not first_call:
+            raise
+        stop.finish()
+    if found is None:
+        answers = ", ".join(f"{name} {duration(took)}" for name, took in first_call.items())
+        raise stop.stopped(f"Stopped before the comparison. First answers: {answers}.")
     fields = vars(found) | {"first_call": first_call, "python_calls": python_calls}
     fields["notes"] = _notes_for_ladders(found.notes)
     return Ladder(**fields)
 
 
-def _notes_for_ladders(notes: Sequence[str]) -> list[str]:
-    """Return the notes of a comparison without advice that a caller here cannot follow.
+def _notes_for_ladders(notes: Sequence[Note]) -> list[Note]:
+    """Return the notes of a comparison without what a caller here cannot follow.
 
-    The number of calls per sample is not a parameter here, and the first calls of a comparison here
-    are not those that prepare.
+    The number of calls per sample is not a parameter here, and which call was the second is not
+    known outside: there were more while the candidates were prepared.
     """
     kept = []
     for note in notes:
-        if "these are the first calls" in note:
-            note = "the budget allowed one call of each candidate"
-        if "number=" in note:
-            note, _, _ = note.partition(": ")
+        if note.kind == SECOND_CALLS:
+            note = Note("no round was complete: each time is that of a single call", note.kind)
+        if note.kind == TIES:
+            note = Note(note.fact, note.kind)
         kept.append(note)
     return kept
 
@@ -171,6 +197,20 @@ def measure(ready: Sequence[CandidateResult], baseline: str, seconds: float) -> 
         found = compare(functions, baseline=baseline, budget=budget, check=False, progress=False)
     first_call = {result.name: result.first_call for result in ready}
     return replace(found, first_call=first_call, notes=_notes_for_ladders(found.notes))
+
+
+def estimated(ready: Sequence[CandidateResult], baseline: str) -> Comparison:
+    """Return what is known of prepared candidates before they are measured: a single time each."""
+    known = [result for result in ready if math.isfinite(result.estimate)]
+    note = Note("each time is that of the quickest of a few calls, made while preparing")
+    return Comparison(
+        {result.name: [max(result.estimate, 1e-12)] for result in known},
+        baseline,
+        first_call={result.name: result.first_call for result in known},
+        number={result.name: 1 for result in known},
+        notes=[note],
+        interrupted=True,
+    )
 
 
 def _alone(name: str, run: Callable, budget: float) -> Comparison:
@@ -240,6 +280,7 @@ def _prepared_at(
                 first_call = rounds.clock() - begin
                 estimate = estimated_seconds(run, budget)
         except Exception:  # a model or a compiler may not allow this size: the figure omits it
+            stop.raise_if_requested()
             continue
         if expected is None:
             expected = answer  # the first candidate is model(x) itself

@@ -5,9 +5,11 @@ import importlib
 import importlib.util
 from typing import Any
 
+from ..show import stop
 from .silence import silence_all
 
 
+@stop.stoppable("Stopped before the interpreter was ready.")
 def litert_interpreter(content: bytes, shape: tuple[int, ...], threads: int = 1) -> Any:
     """Return a LiteRT interpreter that is ready for one input of a given shape.
 
@@ -73,10 +75,11 @@ def interpreter_and_places(content: bytes) -> tuple[Any, dict[str, int], list[in
 def interpreter_class() -> tuple[Any, str]:
     """Return the class of LiteRT's interpreter and its package; raise ImportError without one."""
     if importlib.util.find_spec("ai_edge_litert"):
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(ImportError), stop.deferred():
             module = importlib.import_module("ai_edge_litert.interpreter")
             return module.Interpreter, "ai-edge-litert"
-    tensorflow = importlib.import_module("tensorflow")
+    with stop.deferred():  # half imported, it cannot be imported again
+        tensorflow = importlib.import_module("tensorflow")
     if not hasattr(tensorflow, "lite"):
         raise ImportError(
             "this TensorFlow no longer includes an interpreter: pip install ai-edge-litert"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..show import stop
 from ..show.errors import kind_in_words, one_line
 from .paths import SAVED_MODEL, BadModel, check_path
 from .silence import silence_all
@@ -93,6 +94,7 @@ def load(
     if not isinstance(source, (str, Path)):
         return _model_in_memory(source)
     path, kind = check_path(source)
+    _import_frameworks()
     if kind == SAVED_MODEL:
         return _load_saved_model(path, signature)
     import keras
@@ -103,8 +105,16 @@ def load(
                 path, compile=False, safe_mode=not trust, custom_objects=dict(custom_objects or {})
             )
     except Exception as error:  # each kind of damage raises another one
+        stop.raise_if_requested()
         raise BadModel(f"{path.name} {_why_not_loaded(error, kind)}") from None
     return _loaded_keras_model(model, path.name, kind)
+
+
+def _import_frameworks() -> None:
+    """Import TensorFlow and Keras as a whole: half imported, they cannot be imported again."""
+    with stop.deferred():
+        import keras  # noqa: F401
+        import tensorflow  # noqa: F401
 
 
 def layers_of(model: Any) -> list[Any]:
@@ -125,6 +135,7 @@ def layers_of(model: Any) -> list[Any]:
 
 
 def _model_in_memory(source: Any) -> LoadedModel:
+    _import_frameworks()
     import keras
 
     if not isinstance(source, keras.Model):
@@ -234,6 +245,7 @@ def _load_saved_model(path: Path, signature: str | None) -> LoadedModel:
             loaded = tf.saved_model.load(str(path))
         signatures = dict(loaded.signatures)
     except Exception as error:  # each kind of damage raises another one
+        stop.raise_if_requested()
         reason = one_line(error, paths=False)
         raise BadModel(
             f"{path.name} is damaged or not a SavedModel that this TensorFlow can read: {reason}"

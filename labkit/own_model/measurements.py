@@ -30,6 +30,8 @@ class Measurements:
     budget: float = math.nan
     seconds: float = math.nan
     tolerance: float = TOLERANCE
+    interrupted: bool = False
+    notes: list[str] = field(default_factory=list)
 
     @property
     def batch_label(self) -> str:

@@ -6,12 +6,16 @@ from ..show.figure import (
     COLOURS,
     Figure,
     label_line_ends,
+    label_sizes,
     new_axes,
     plain_log_axis,
     style,
     with_course_style,
 )
 from ..show.format import duration, time_unit
+from ..show.intervals import draw_interval, in_unit, limit_log
+from ..show.names import listed
+from ..show.rows import height_of, limit_rows, name_rows, row, write_beside
 from .measurements import Measurements
 from .paths import BadModel
 from .tables import sizes_of
@@ -24,39 +28,31 @@ _FIRST: dict[str, Any] = {"color": COLOURS[1], "marker": "D", "markerfacecolor":
 def ladder_figure(m: Measurements) -> Figure:
     """Plot the time of the first and of each later call: one row per candidate on a log axis."""
     medians = m.medians
-    fig, ax = new_axes(1.6 + 0.55 * len(medians), 8.4)
+    names = list(medians)
     unit, size = time_unit(median.value for median in medians.values())
-    names = list(reversed(medians))
-    for y, name in enumerate(names):
-        median = medians[name]
-        middle_half = [median.low / size, median.high / size]
-        at = median.value / size
-        ax.plot(middle_half, [y, y], color=COLOURS[0], linewidth=4, solid_capstyle="butt")
-        ax.plot(at, y, markersize=9, **_LATER)
-        ax.plot(m.first_calls[name] / size, y, markersize=8, **_FIRST)
-        _write_above(ax, duration(median.value), (at, y))
-    _add_legend(ax, rows=len(medians))
-    ax.set_xscale("log")
-    ax.set_ylim(-0.5, len(names) - 0.3)
-    ax.margins(x=0.12)
-    plain_log_axis(ax.xaxis)
-    ax.set_yticks(range(len(names)), names)
-    ax.set_xlabel(f"time per call with {m.batch_label}, in {unit}")
-    ax.grid(axis="x", alpha=0.25)
-    times = ", ".join(f"{name} {duration(median.value)}" for name, median in medians.items())
-    return Figure(fig, f"Time per call with {m.batch_label}: {times}.")
-
-
-def _write_above(ax: Any, text: str, at: tuple[float, float]) -> None:
-    ax.annotate(text, at, (0, 9), textcoords="offset points", ha="center")
-
-
-def _add_legend(ax: Any, rows: int) -> None:
-    """Explain the two marks above the axes."""
+    first_calls = [m.first_calls[name] / size for name in names]
+    intervals = [in_unit(median, size) for median in medians.values()]
+    fig, ax = new_axes(height_of(names, more=1.25))
+    name_rows(ax, names)
+    limit_log(ax, first_calls, intervals)
+    limit_rows(ax, names)
+    for i, name in enumerate(names):
+        y = row(names, i)
+        ax.plot(first_calls[i], y, markersize=8, linestyle="none", **_FIRST)
+        draw_interval(ax, y, intervals[i], _LATER)
+        write_beside(ax, y, duration(medians[name].value))
     ax.plot([], [], linestyle="none", label="each later call", **_LATER)
     ax.plot([], [], linestyle="none", label="the first, from nothing", **_FIRST)
-    above = (0.5, 1 + 0.9 / rows)
-    ax.legend(loc="upper center", bbox_to_anchor=above, ncols=2, frameon=False)
+    fig.legend(loc="outside upper left", ncols=2)
+    plain_log_axis(ax.xaxis)
+    ax.set_xlabel(f"time per call with {m.batch_label}, in {unit}")
+    times = ", ".join(f"{name} {duration(median.value)}" for name, median in medians.items())
+    alt = (
+        f"Chart with one row for each candidate ({listed(names)}): a dot at the time of a later "
+        "call, with a bar for the middle half of the samples, and a diamond at the time of the "
+        "first call, on a logarithmic axis."
+    )
+    return Figure(fig, f"Time per call with {m.batch_label}: {times}.", alt)
 
 
 @with_course_style
@@ -78,14 +74,16 @@ def per_row_figure(m: Measurements) -> Figure:
         parts.append(
             f"{name} from {duration(line[first])} at {first} to {duration(line[last])} at {last}"
         )
-    ticks = sizes_of(m)
     ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xticks(ticks, [f"{size:,}" for size in ticks])
-    ax.minorticks_off()
+    limit_log(ax, [seconds / unit_size for seconds in all_seconds], axis="y")
+    label_sizes(ax.xaxis, sizes_of(m))
     plain_log_axis(ax.yaxis)
     ax.set_xlabel("rows per call")
     ax.set_ylabel(f"time per row in {unit}")
-    ax.grid(alpha=0.25)
+    ax.grid()
     label_line_ends(ax, ends)
-    return Figure(fig, f"Time per row against rows per call: {'; '.join(parts)}.")
+    alt = (
+        "Chart of the time per row against the rows per call, both axes logarithmic: "
+        f"one line for each candidate ({listed(lines)})."
+    )
+    return Figure(fig, f"Time per row against rows per call: {'; '.join(parts)}.", alt)

@@ -3,6 +3,7 @@
 import base64
 import datetime
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import jinja2
@@ -10,6 +11,7 @@ from markupsafe import Markup
 
 from ..course.files import write_atomically
 from ..measure.system import machine_facts
+from ..show import stop
 from ..show.figure import Figure
 from ..show.format import duration
 from ..show.table import Table
@@ -45,14 +47,14 @@ def machine() -> dict[str, str]:
 
 def page(m: Measurements) -> str:
     """Return the report as HTML: one page without scripts, other files or network addresses."""
-    figures = [pictures.ladder_figure(m)]
+    figures = [_embedded(pictures.ladder_figure, m)]
     if m.many:
-        figures.append(pictures.per_row_figure(m))
+        figures.append(_embedded(pictures.per_row_figure, m))
     template = _TEMPLATES.get_template("report.html.j2")
     return template.render(
         name=m.name,
         advice=advise(m),
-        figures=[_embedded(figure) for figure in figures],
+        figures=figures,
         tables=_tables(m),
         facts=m.facts,
         machine=m.machine,
@@ -76,9 +78,11 @@ def _tables(m: Measurements) -> list[Markup]:
     return [Markup(table._repr_html_()) for table in shown]
 
 
-def _embedded(figure: Figure) -> dict[str, str]:
-    """Return a caption and an image as text."""
-    return {"caption": figure.caption, "png": base64.b64encode(figure.png()).decode()}
+def _embedded(draw: Callable[[Measurements], Figure], m: Measurements) -> dict[str, str]:
+    """Draw a figure; return its caption and the image as text."""
+    with stop.deferred():
+        figure = draw(m)
+        return {"caption": figure.caption, "png": base64.b64encode(figure.png()).decode()}
 
 
 def check_target(path: str | os.PathLike) -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..show import stop
 from .loading import LoadedModel, layers_of
 from .paths import BadModel
 
@@ -216,6 +217,7 @@ def read(source: Any) -> Any:
     except FileNotFoundError:
         raise BadModel(f"there is no sample file {path.name}; check the spelling") from None
     except Exception as error:
+        stop.raise_if_requested()
         reason = " ".join(str(error).split())[:120]
         raise BadModel(f"the sample {path.name} cannot be read: {reason}") from None
 

@@ -20,7 +20,8 @@ def ladder_table(m: Measurements) -> Table:
         rows.append([name, duration(median.value), relative, first_call, counted])
     columns = ["candidate", "time per call", f"relative to {CALL}", "first call", "per call"]
     notes = [f"{name}: {why}" for name, why in m.refused.items()]
-    return Table(columns, rows, f"{m.name}, {m.batch_label} per call", notes + m.one.notes)
+    notes += [*m.one.notes, *m.notes]
+    return Table(columns, rows, f"{m.name}, {m.batch_label} per call", notes)
 
 
 def per_row_table(m: Measurements) -> Table:

@@ -1,6 +1,11 @@
-"""The message of an error, on one line."""
+"""The message of an error on one line, and errors that a notebook shows in one line."""
 
+import linecache
+import os
 import re
+import sysconfig
+from pathlib import Path
+from typing import Any
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # AutoGraph puts the place before the message: file names of this machine, line by line.
@@ -12,6 +17,50 @@ _MESSAGE_AND_NODE = re.compile(r"^(.*)\n\s+\[\[\{\{node", re.MULTILINE)
 # A path of two folders or more, and the name of the file in it.
 _PATH = re.compile(r"(?<![\w.+-])(?:[A-Za-z]:)?[\w.+-]*(?:[/\\][\w.+-]+)+[/\\]([\w.+-]+)")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+# What TensorFlow says of a line: of the trace, or of the operation that failed in a graph.
+_FILE_AND_LINE = re.compile(r'File "([^"\n]+)", line (\d+)')
+_LONGEST_LINE = 80  # characters of a line of code that are shown
+_LIBRARIES = (
+    f"{Path(__file__).resolve().parents[1]}{os.sep}",  # labkit
+    f"{sysconfig.get_path('stdlib')}{os.sep}",
+    f"{sysconfig.get_path('purelib')}{os.sep}",
+    f"{sysconfig.get_path('platlib')}{os.sep}",
+)
+
+
+class OneLine:
+    """Mix-in for an error whose message says it all: a notebook shows it without a traceback.
+
+    It comes first among the base classes: ``class UnknownName(OneLine, KeyError)``.
+    """
+
+    symbol = "✗"
+
+    def __str__(self) -> str:
+        """Return the message as it is: a KeyError alone would put it in quotation marks."""
+        return " ".join(str(part) for part in self.args)  # type: ignore[attr-defined]
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of the traceback."""
+        return [f"\x1b[1m{self.symbol}\x1b[0m {self}"]
+
+
+class Stopped(OneLine, KeyboardInterrupt):
+    """Raised when the learner stopped something before there was anything to return."""
+
+    symbol = "■"
+
+
+class UnknownName(OneLine, KeyError):
+    """Raised for a name or number that does not exist."""
+
+
+class WrongValue(OneLine, ValueError):
+    """Raised for an argument with a value that is not possible."""
+
+
+class WrongType(OneLine, TypeError):
+    """Raised for an argument of a type that is not possible."""
 
 
 def message(error: BaseException) -> str:
@@ -46,6 +95,52 @@ def one_line(error: BaseException, most: int = 200, *, paths: bool = True) -> st
     if not text:
         return type(error).__name__
     return f"{type(error).__name__}: {text}"
+
+
+def line_of_error(error: BaseException, file: str = "") -> str:
+    """Return where own code raised an error, such as ``line 4: `total = rows.sum()```.
+
+    Own code is that of a cell, or of a file that belongs to no library. Its innermost line counts,
+    but one in `file`, if given, comes before one anywhere else. Empty if there is none.
+    """
+    places = [place for place in _places(error) if is_own_code(place[0])]
+    in_file = [place for place in places if place[0] == file]
+    if not places:
+        return ""
+    name, line = (in_file or places)[-1]
+    text = linecache.getline(name, line).strip()
+    if not text:
+        return f"line {line}"
+    if len(text) > _LONGEST_LINE:
+        text = f"{text[:_LONGEST_LINE]} …"
+    if "`" in text:
+        return f"line {line}: {text}"
+    return f"line {line}: `{text}`"
+
+
+def is_own_code(file: str) -> bool:
+    """Return whether a file of code belongs to no library: a cell of a notebook, for example."""
+    if file.startswith("<"):
+        return file.startswith("<ipython-input")
+    if "__autograph_generated_file" in file:
+        return False
+    return not file.startswith(_LIBRARIES)
+
+
+def _places(error: BaseException) -> list[tuple[str, int]]:
+    """Return the file and line of each frame of an error, the innermost last."""
+    metadata: Any = getattr(error, "ag_error_metadata", None)
+    if metadata is not None:  # AutoGraph ran generated code, and knows from which line it comes
+        frames = reversed(metadata.translated_stack)
+        return [(frame.filename, frame.lineno) for frame in frames]
+    places = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        places.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    for name, line in _FILE_AND_LINE.findall(str(error)):
+        places.append((name, int(line)))
+    return places
 
 
 def kind_in_words(thing: object) -> str:

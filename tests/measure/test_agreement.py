@@ -112,6 +112,48 @@ def test_tensors_of_every_kind_agree_with_themselves():
     assert compare_results(tf.constant(["a"]), np.array(["a"])) == Agreement()
 
 
+def in_every_form(text):
+    """Return a text as Python, NumPy and TensorFlow hold it."""
+    forms = [
+        text,
+        text.encode(),
+        np.str_(text),
+        np.array(text, object),
+        np.array(text.encode(), object),
+        tf.constant(text),
+        tf.Variable(text),
+    ]
+    if not text.endswith("\0"):  # NumPy's own arrays of text lose it
+        forms += [np.array(text), np.array(text.encode())]
+    return forms
+
+
+@settings(max_examples=40, **REPEATABLE)
+@given(st.text(max_size=3), st.text(max_size=3))
+def test_the_same_text_agrees_in_every_form_and_another_one_in_none(text, other):
+    for got in in_every_form(text):
+        for wanted in in_every_form(text):
+            assert compare_results(got, wanted) == Agreement()
+            assert compare_results([got], {"0": wanted}).difference
+        if other != text:
+            for wanted in in_every_form(other):
+                assert " instead of " in compare_results(got, wanted).difference
+
+
+@settings(max_examples=40, **REPEATABLE)
+@given(st.lists(st.text(max_size=2), min_size=1, max_size=3))
+def test_lists_and_arrays_of_text_agree(texts):
+    tensor = tf.constant(texts)
+    encoded = [text.encode() for text in texts]
+    for got in (texts, encoded, tensor):
+        assert compare_results(got, tensor) == Agreement()
+        assert compare_results(tensor, got) == Agreement()
+        other = [*texts[:-1], texts[-1] + "\0"]
+        assert compare_results(tf.constant(other), got).difference
+        assert compare_results(got, other).difference
+    assert compare_results(np.array(["a", "b"]), np.array([b"a", b"b"])) == Agreement()
+
+
 @pytest.mark.parametrize(
     ("got", "wanted", "words"),
     [

@@ -1,6 +1,8 @@
 """Counts are exact and the same each time; TensorFlow, Keras and Python are left as they were."""
 
+import cProfile
 import gc
+import pstats
 import sys
 import threading
 from collections import Counter, namedtuple
@@ -365,6 +367,25 @@ def test_a_block_within_a_block_counts_for_both():
     assert outer.traces == inner.traces == 1
     assert outer.graph_ops == inner.graph_ops > 0
     assert outer.python_calls == inner.python_calls
+
+
+def test_a_profiler_around_a_block_goes_on_after_it():
+    def inside():
+        with lab.count():
+            pass
+        for _ in range(7):
+            sorted_later()
+
+    def sorted_later():
+        return sorted([2, 1])
+
+    profiler = cProfile.Profile()
+    profiler.enable()
+    inside()
+    profiler.disable()
+    calls = {name: n for (_, _, name), (n, *_) in pstats.Stats(profiler).stats.items()}
+    assert calls["sorted_later"] == 7
+    assert sys.getprofile() is None
 
 
 # ---- sessions ----

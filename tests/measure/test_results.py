@@ -1,6 +1,8 @@
 """What a comparison, a timing and a sweep say: numbers, verdicts, lines of text, figures."""
 
+import copy
 import math
+import pickle
 import random
 from dataclasses import replace
 
@@ -8,9 +10,11 @@ import numpy as np
 import pytest
 from fakes import comparison, every_result, sanitize
 
+from labkit.measure import results
+from labkit.measure.notes import THIS_RUN, TIES, Note
 from labkit.measure.processor import ProcessorUse
 from labkit.measure.results import Comparison, Sweep, Timing
-from labkit.measure.stats import ratios_depend
+from labkit.measure.stats import paired_ratio, ratios_depend
 
 # ---- numbers ----
 
@@ -236,11 +240,12 @@ def test_rare_long_calls_show_in_the_mean():
     assert 3 < mean.low < mean.value < mean.high < 7
     (line,) = [line for line in result.table.notes if "by the mean" in line]
     assert sanitize(line) == sanitize(
-        "b: ≈4.6× [3.5, 6.0] the time of a by the mean: some calls take much longer than the median"
+        "this run: by the mean, b takes ≈4.6× [3.5, 6.0] the time of a: "
+        "some calls take much longer than the median"
     )
     turned = Comparison(result.samples, "b")
     assert turned.mean_ratio("a").value == pytest.approx(1 / mean.value)
-    assert "a: ≈0.2" in repr(turned)
+    assert "a takes ≈0.2" in repr(turned)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +272,8 @@ def runs_with_a_line_on_means(noise):
     shown = 0
     for seed in range(100):
         samples = noise(np.random.default_rng(seed))
-        shown += len(Comparison(samples, "a")._notes_on_means())
+        result = Comparison(samples, "a")
+        shown += len(result._notes_on_means(result.ratio))
     return shown
 
 
@@ -298,11 +304,50 @@ def test_a_comparison_in_words():
     assert first.startswith("graph is faster than eager: ≈0.2")
     assert "twin and eager are similar (within 5%)" in first
     assert "slow is slower than eager: ≈2.2" in first
-    assert result.table.columns == ["", "time per call", "relative to eager", "verdict"]
+    # The verdict is not in the last column, which a narrow page cuts off.
+    assert result.table.columns == ["", "verdict", "time per call", "relative to eager"]
     assert [row[0] for row in result.table.cells] == ["eager", "graph", "twin", "slow"]
-    assert result.table.cells[0][2:] == ["1", "baseline"]
-    assert result.table.cells[1][3] == "faster"
+    verdicts = [row[1] for row in result.table.cells]
+    assert verdicts == ["baseline", "faster", "similar", "slower"]
+    assert result.table.cells[0][3] == "1"
     assert "<caption" in result._repr_html_() and "faster" in result._repr_html_()
+
+
+def test_options_are_shown_as_they_were_given():
+    odd = comparison({"a": 1e-3, "b": 1e-3}, confidence=0.999, margin=0.125)
+    assert "99.9% intervals" in repr(odd) and "within 12.5%" in repr(odd)
+
+
+def test_each_ratio_is_found_once_for_the_table_as_that_of_a_long_run_takes_a_while(monkeypatch):
+    found = []
+
+    def counted(*args):
+        found.append(args)
+        return paired_ratio(*args)
+
+    monkeypatch.setattr(results, "paired_ratio", counted)
+    repr(comparison({"a": 1e-3, "b": 2e-3, "c": 3e-3, "d": 1e-3}))
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("notes", [[Note("tied", TIES, "wait")], []])
+def test_a_result_can_be_copied_and_stored_with_its_notes(notes):
+    result = comparison({"a": 1e-3, "b": 2e-3}, notes=notes)
+    for twin in (copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
+        assert repr(twin) == repr(result)
+        assert [vars(note) for note in twin.notes] == [vars(note) for note in notes]
+
+
+def test_a_line_that_the_next_run_may_not_have_says_so_at_its_beginning():
+    """By that, such lines are set aside as a whole when two outputs are compared."""
+    rng = random.Random(1)
+    often_slow = [1e-2 if rng.random() < 0.2 else 1e-3 for _ in range(400)]
+    tied = Note(f"{THIS_RUN}≈90 % of the samples tie", TIES, "give a larger number=")
+    parted = Comparison({"a": [1e-3] * 400, "b": often_slow}, "a", notes=[tied])
+    plain = Comparison({"a": [1e-3] * 400, "b": [1e-3] * 400}, "a")
+    lasting = [line for line in parted.table.notes if not line.startswith(THIS_RUN)]
+    assert lasting == plain.table.notes
+    assert len(parted.table.notes) == len(lasting) + 2
 
 
 def test_the_first_line_below_says_how_much_was_measured():

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import labkit as lab
 from labkit.measure import rounds
+from labkit.measure.notes import SECOND_CALLS, TIES
 from labkit.measure.processor import ProcessorMeter
 
 
@@ -337,13 +338,15 @@ def test_an_incomplete_round_is_dropped(clock):
     assert 0 < dropped < 6  # the order is drawn: sometimes the long one comes first
 
 
-def test_where_no_round_fits_the_first_calls_are_reported_with_a_note(clock):
+def test_where_no_round_fits_the_second_calls_are_reported_with_a_note(clock):
     result = lab.compare(
         long=clock.candidate(1.4, first=3.0), short=clock.candidate(0.12, first=0.25), budget=1
     )
-    assert result.samples == {"long": pytest.approx([3.0]), "short": pytest.approx([0.25])}
-    note = "the budget had no room for a round: these are the first calls, with all they prepare"
+    assert result.samples == {"long": pytest.approx([1.4]), "short": pytest.approx([0.12])}
+    assert result.number == {"long": 1, "short": 1}
+    note = "no round was complete: each time is that of a single call, the second"
     assert result.notes == [note]
+    assert result.notes[0].kind == SECOND_CALLS
     assert note in repr(result)
     assert clock.now - 3.25 == pytest.approx(1.52)  # the two second calls, and no more
 
@@ -723,8 +726,9 @@ def test_a_coarse_clock_is_noted_with_the_share_of_ties(use):
     fake = use(Clock(tick=0.016))
     result = lab.compare(a=fake.candidate(1e-3), b=fake.candidate(1e-3), number=1, budget=2)
     (note,) = result.notes
-    words = "≈90 % of the samples tie at the clock's resolution: give a larger number="
+    words = "this run: ≈90 % of the samples tie at the clock's resolution: give a larger number="
     assert sanitize(note) == sanitize(words)
+    assert note.kind == TIES and f"{note.fact}: give a larger number=" == note
     assert result.verdict["b"] in ("similar", "unclear")
 
 
@@ -797,17 +801,20 @@ def test_ctrl_c_in_the_rounds_returns_what_there_is_and_says_so(clock):
     assert gc.isenabled()
 
 
-def test_ctrl_c_before_the_end_of_the_first_round_is_not_swallowed(clock):
+def test_ctrl_c_before_there_is_anything_to_show_is_not_swallowed(clock):
     kept = []
     for after in range(1, 31):
         try:
             kept.append(lab.compare(a=clock.candidate(1e-3), b=interrupting(clock, after), seed=9))
-        except KeyboardInterrupt:
-            assert not kept  # once there is a round, there is a result
+        except KeyboardInterrupt as stopped:
+            assert not kept  # once there is something to show, there is a result
+            assert str(stopped).startswith("Stopped ")
         assert gc.isenabled()
-    assert 0 < len(kept) < 30
-    for i, result in enumerate(kept, start=1):
-        assert len(result.samples["b"]) == i
+    assert len(kept) == 30 - 2  # the first two calls of each candidate are needed
+    rounds_kept = [len(result.samples["b"]) for result in kept]
+    assert rounds_kept == sorted(rounds_kept)
+    assert rounds_kept[0] == 1 and rounds_kept[-1] > 10
+    assert kept[0].notes[0].kind == SECOND_CALLS and not kept[-1].notes
 
 
 class InterruptedList(list):
@@ -823,10 +830,8 @@ class InterruptedList(list):
 def test_ctrl_c_while_a_round_is_noted_leaves_no_half_of_it(clock, name):
     made = {"a": clock.candidate(1e-3), "b": clock.candidate(1e-3)}
     run = rounds.Run(made, rounds.Options(budget=1.0), random.Random(1))
-    run.make_first_calls()
-    run.calibrate()
     run.outcome.samples[name] = InterruptedList()
-    run.take_rounds(lambda: False, show_progress=False)
+    run.measure(lambda: False, show_progress=False)
     assert run.outcome.interrupted
     assert len(run.outcome.samples["a"]) == len(run.outcome.samples["b"]) == 4
 

@@ -288,7 +288,7 @@ def test_a_ratio_out_of_all_proportion_is_no_overflow():
 
 
 def test_pairs_need_the_same_number_of_rounds():
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="one sample of each"):
         paired_ratio([1.0, 2.0], [1.0])
 
 

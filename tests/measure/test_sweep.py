@@ -154,10 +154,8 @@ class Interrupted:
 
 
 @pytest.mark.parametrize("alone", [False, True])
-@pytest.mark.parametrize(
-    ("where", "at_call"), [("setup", 0), ("call", 1), ("call", 2), ("call", 3)]
-)
-def test_before_the_rounds_of_the_third_size_two_sizes_are_done(clock, alone, where, at_call):
+@pytest.mark.parametrize(("where", "at_call"), [("setup", 0), ("call", 1), ("call", 2)])
+def test_before_the_second_calls_at_the_third_size_two_sizes_are_done(clock, alone, where, at_call):
     interrupted = Interrupted(clock, where, at_call)
     result = interrupted.sweep(alone)
     assert result.interrupted
@@ -169,8 +167,9 @@ def test_before_the_rounds_of_the_third_size_two_sizes_are_done(clock, alone, wh
 
 
 @pytest.mark.parametrize("alone", [False, True])
-def test_in_the_rounds_of_the_third_size_its_rounds_are_kept(clock, alone):
-    interrupted = Interrupted(clock, "call", at_call=60)
+@pytest.mark.parametrize("at_call", [3, 60])
+def test_after_the_second_calls_at_the_third_size_it_is_kept(clock, alone, at_call):
+    interrupted = Interrupted(clock, "call", at_call)
     result = interrupted.sweep(alone)
     assert result.interrupted
     assert len(interrupted.sizes) == 3  # and no further size is begun

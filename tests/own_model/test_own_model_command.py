@@ -5,7 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from own_model_helpers import made_diagnosis
+
 import labkit as lab
+from labkit import own_model
+from labkit.__main__ import main
+from labkit.show.errors import Stopped
 
 
 def run_command(*arguments, cwd):
@@ -41,3 +47,34 @@ def test_the_command_prints_one_sentence_for_a_mistake(tmp_path):
         "python -m labkit own-model: there is no file or folder nowhere.keras;"
         " check the spelling and the folder"
     )
+
+
+@pytest.fixture
+def stopped(monkeypatch):
+    """Make the command diagnose nothing, and return or raise what it is given."""
+
+    def ends_with(ending):
+        def diagnose(*_, **__):
+            if isinstance(ending, BaseException):
+                raise ending
+            return ending
+
+        monkeypatch.setattr(own_model, "diagnose", diagnose)
+
+    return ends_with
+
+
+def test_a_measurement_that_was_stopped_is_printed_and_no_report_promised(stopped, capsys):
+    notes = ["interrupted: no report was written"]
+    stopped(made_diagnosis({"model(x)": 2.0, "tf.function": 1.0}, interrupted=True, notes=notes))
+    assert main(["own-model"]) == 130
+    printed = capsys.readouterr().out
+    assert "interrupted: no report was written" in printed and "The report:" not in printed
+
+
+def test_a_measurement_that_was_stopped_too_early_is_one_line(stopped, capsys):
+    stopped(Stopped("Stopped before there was anything to compare."))
+    assert main(["own-model"]) == 130
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == "python -m labkit: Stopped before there was anything to compare.\n"

@@ -8,6 +8,7 @@ from own_model_helpers import fake_case
 import labkit as lab
 from labkit import own_model
 from labkit.measure import rounds
+from labkit.measure.notes import SECOND_CALLS, TIES, Note
 from labkit.own_model import answers, candidates, ladder
 from labkit.own_model.candidates import CALL, FUNCTION, LITERT, XLA
 from labkit.own_model.ladder import Ladder, at_batch_size, measure, measure_per_row
@@ -132,6 +133,12 @@ def test_no_note_asks_for_what_a_caller_cannot_give(clock):
     found = own_model.compare_candidates(makers, None, 1, baseline="a", budget=2)
     [tied] = [note for note in found.notes if "tie" in note]
     assert "number=" not in tied
+    assert tied.kind == TIES and tied.endswith("tie at the clock's resolution")
+
+
+def test_a_note_is_recognised_by_its_kind_and_not_by_its_words():
+    named = Note("first calls of number= take long: see there", "lazy", "give a number=")
+    assert ladder._notes_for_ladders([named]) == [named]
 
 
 def test_the_figure_has_a_mark_for_each_candidate_and_model_and_names_the_baseline():
@@ -187,7 +194,12 @@ def test_a_candidate_alone_is_measured_too(clock, seconds):
 def test_without_time_for_a_round_the_calls_that_were_made_count(clock):
     found = measure(ready(clock, {CALL: 10.0, FUNCTION: 9.0}), CALL, seconds=0.2)
     assert found.median[CALL].value == pytest.approx(10.0, rel=1e-3)
-    assert not any("first calls" in note for note in found.notes)
+    assert found.notes == []
+
+    found = measure(ready(clock, {CALL: 10.0, LITERT: 1e-3}), CALL, seconds=0.2)
+    assert found.median[LITERT].value == pytest.approx(1e-3, rel=1e-3)
+    assert found.notes == ["no round was complete: each time is that of a single call"]
+    assert found.notes[0].kind == SECOND_CALLS
 
 
 # ---- rows sent together ----

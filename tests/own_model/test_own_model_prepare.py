@@ -55,7 +55,7 @@ def prepare_all(budget, chosen=CANDIDATES):
 
 
 def test_with_enough_time_all_candidates_are_prepared(fakes):
-    results, _ = prepare_all(budget=1000)
+    results = prepare_all(budget=1000).results
     assert [result.name for result in results] == list(CANDIDATES)
     assert {result.state for result in results} == {prepare.MEASURED}
     for result in results:
@@ -66,7 +66,7 @@ def test_with_enough_time_all_candidates_are_prepared(fakes):
 
 
 def test_what_would_not_fit_into_the_budget_is_not_begun(fakes, clock):
-    results, _ = prepare_all(budget=10)
+    results = prepare_all(budget=10).results
     states = {result.name: result.state for result in results}
     assert states[CALL] == states[FUNCTION] == states[CONCRETE] == prepare.MEASURED
     assert states[LITERT] == states[XLA] == states[ORT] == prepare.SKIPPED
@@ -78,13 +78,13 @@ def test_what_would_not_fit_into_the_budget_is_not_begun(fakes, clock):
 
 def test_a_model_with_many_weights_takes_a_converter_longer(fakes, monkeypatch):
     monkeypatch.setattr("labkit.own_model.loading.LoadedModel.parameters", 1_000_000_000)
-    results, _ = prepare_all(budget=1000)
+    results = prepare_all(budget=1000).results
     skipped = [result.name for result in results if result.state == prepare.SKIPPED]
     assert skipped == [LITERT, ORT]
 
 
 def test_left_out_candidates_are_not_prepared_and_the_direct_call_always_is(fakes):
-    results, _ = prepare_all(budget=1000, chosen=[FUNCTION])
+    results = prepare_all(budget=1000, chosen=[FUNCTION]).results
     left_out = [result.name for result in results if result.state == prepare.LEFT_OUT]
     assert left_out == [name for name in CANDIDATES if name not in (CALL, FUNCTION)]
     assert set(fakes) == {CALL, FUNCTION}
@@ -93,7 +93,7 @@ def test_left_out_candidates_are_not_prepared_and_the_direct_call_always_is(fake
 def test_missing_packages_are_named_whatever_the_budget(fakes, monkeypatch):
     monkeypatch.setattr(candidates, "missing_for_ort", lambda: ["onnxruntime", "tf2onnx"])
     monkeypatch.setitem(candidates._PREPARE, ORT, candidates._ort)
-    results, _ = prepare_all(budget=1)
+    results = prepare_all(budget=1).results
     assert results[-1].state == prepare.NOT_INSTALLED
     assert results[-1].why == "pip install onnxruntime tf2onnx adds this candidate"
 

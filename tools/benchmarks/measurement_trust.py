@@ -44,8 +44,8 @@ from labkit.measure.stats import Interval, verdict
 from labkit.measure.system import cores
 
 HERE = Path(__file__).resolve().parent
-BASE_WORK = 20  # operations per call
-TRUTHS = {1.0: 20, 1.1: 22, 1.25: 25}  # operations per call of the second side
+BASE_WORK = 100  # operations per call, so that calling itself is a small share of the time
+TRUTHS = {1.0: 100, 1.1: 110, 1.25: 125}  # operations per call of the second side
 RIGHT = {1.0: "similar", 1.1: "slower", 1.25: "slower"}
 MARGIN = 0.05
 IDLE, BUSY, BURSTS = "idle", "all cores busy", "busy in bursts"
@@ -104,7 +104,7 @@ def machine(condition: str) -> Iterator[None]:
 
 
 def work(operations: int) -> Callable[[], None]:
-    """Return a function that runs some small eager operations: about 0.15 ms for 20."""
+    """Return a function that runs some small eager operations: about 0.7 ms for 100."""
     import tensorflow as tf
 
     x = tf.random.uniform((10, 10))
