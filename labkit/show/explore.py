@@ -1,13 +1,25 @@
-"""Sliders over a figure, and the same without sliders: for paper, web pages and screen readers."""
+"""Sliders over a figure, and the same without sliders: for paper and for web pages."""
 
-import base64
+import contextlib
 import html
+import os
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from .errors import kind_in_words, one_line
 from .figure import Figure
+from .saved_notebook import saved_value
+from .stop import requested, stoppable, strict
 from .widget import show_widget
+
+_STOPPED = "Stopped before there was anything to show."
+_STOPPED_EARLY = "Stopped early: the figure shows what was measured by then."
+_EXAMPLE_DPI = 75  # three of them are stored beside the figure of the sliders
+_GO_ON = "Move a slider or run the cell again to go on."
+
+# Where the sliders were left, by their settings: a cell that runs again begins there.
+_last_chosen: dict[str, list[int]] = {}
 
 
 class Explorer:
@@ -19,100 +31,152 @@ class Explorer:
         self._drawn: dict[tuple[Any, ...], Figure] = {}
 
     def figure(self, **values: Any) -> Figure:
-        """Return the figure for these values of the sliders; each figure is drawn once."""
+        """Return the figure for these values of the settings; each figure is drawn once."""
+        figure, _ = self._figure_and_stop(values)
+        return figure
+
+    @stoppable(_STOPPED)
+    def _figure_and_stop(self, values: Mapping[str, Any]) -> tuple[Figure, bool]:
+        """Return the figure for these values, and whether the stop button has cut it short.
+
+        Such a figure is not kept: it is drawn anew when it is asked for again.
+        """
         key = tuple(values[name] for name in self.settings)
-        if key not in self._drawn:
-            self._drawn[key] = self._draw(**values)
-        return self._drawn[key]
+        if key in self._drawn:
+            return self._drawn[key], False
+        figure = self._draw(**values)
+        if requested():
+            return figure, True
+        self._drawn[key] = figure
+        return figure, False
 
     def __repr__(self) -> str:
-        lines = []
-        for values in self._examples():
-            lines.append(self._caption_with_values(values))
-        return "\n".join(lines)
+        return _captions(self._examples())
+
+    def _examples(self) -> list[tuple[str, Figure]]:
+        """Return the figures for all first, all middle and all last values, and what these are.
+
+        After the stop button there are fewer.
+        """
+        drawn = []
+        for place in (_first, _middle, _last):
+            values = {name: choices[place(choices)] for name, choices in self.settings.items()}
+            try:
+                figure, is_stopped = self._figure_and_stop(values)
+            except KeyboardInterrupt:
+                if strict():
+                    raise
+                break
+            if is_stopped:
+                break
+            drawn.append((_in_words(values), figure))
+        return drawn
+
+    # ---- in a notebook ----
 
     def widget(self) -> Any:
-        """Return the sliders, the image and the caption as a widget."""
-        import ipywidgets as widgets
+        """Return the sliders as a widget that draws the figure when one of them is moved."""
+        from .explore_widget import ExploreWidget
 
-        sliders = self._sliders()
-        image = widgets.Image(format="png", layout=widgets.Layout(width="760px", max_width="100%"))
-        image.add_class("labkit-picture")
-        caption = widgets.HTML()
-        caption.add_class("labkit-caption")
+        settings = [_setting(name, choices) for name, choices in self.settings.items()]
+        widget = ExploreWidget(settings=settings, chosen=self._chosen_at_first(settings))
 
-        def show_figure() -> None:
-            caption.value = "<i>measuring …</i>"
-            values = {name: slider.value for name, slider in sliders.items()}
-            figure = self.figure(**values)
-            image.value = figure.png()
-            caption.value = f"<i>{html.escape(figure.caption)}</i>"
+        def moved(_change: Any) -> None:
+            _last_chosen[str(self.settings)] = widget.chosen
+            # What is raised here appears nowhere on the page but in the message.
+            with contextlib.suppress(Exception):
+                self._show_figure(widget)
 
-        def slider_moved(_change: Any) -> None:
-            try:
-                show_figure()
-            except Exception as error:  # an error of a callback appears nowhere on the page
-                caption.value = f"<b>{html.escape(one_line(error))}</b>"
+        widget.observe(moved, "chosen")
+        return widget
 
-        for slider in sliders.values():
-            slider.observe(slider_moved, "value")
-        show_figure()
-        return widgets.VBox([*sliders.values(), image, caption])
+    def _chosen_at_first(self, settings: list[dict[str, Any]]) -> list[int]:
+        """Return where the sliders were left, in this kernel or in the saved notebook."""
+        left = _last_chosen.get(str(self.settings))
+        if left is None:
+            left = saved_value("ExploreWidget", {"settings": settings}, "chosen")
+        return left or [_middle(choices) for choices in self.settings.values()]
 
-    def _sliders(self) -> dict[str, Any]:
-        """Return the sliders by name, each at its middle value."""
-        import ipywidgets as widgets
-
-        _, middle, _ = self._examples()
-        sliders = {}
-        for name, values in self.settings.items():
-            sliders[name] = widgets.SelectionSlider(
-                options=[(str(value), value) for value in values],
-                value=middle[name],
-                description=name.replace("_", " "),
-                continuous_update=False,
-                style={"description_width": "8em"},
-                layout=widgets.Layout(width="32em"),
-            )
-        return sliders
-
-    def _examples(self) -> list[dict[str, Any]]:
-        """Return three settings of the sliders: all first, all middle and all last values."""
-        first = {name: values[0] for name, values in self.settings.items()}
-        middle = {name: _middle(values) for name, values in self.settings.items()}
-        last = {name: values[-1] for name, values in self.settings.items()}
-        return [first, middle, last]
-
-    def _caption_with_values(self, values: dict[str, Any]) -> str:
-        named = ", ".join(f"{name}={value}" for name, value in values.items())
-        return f"{named}: {self.figure(**values).caption}"
+    def _show_figure(self, widget: Any) -> None:
+        """Draw the figure for the chosen values, and show it or what went wrong."""
+        values = {}
+        for (name, choices), place in zip(self.settings.items(), widget.chosen, strict=True):
+            values[name] = choices[place]
+        widget.show("measuring", f"Measuring with {_in_words(values)} …", widget.figure)
+        try:
+            figure, is_stopped = self._figure_and_stop(values)
+        except KeyboardInterrupt as stop:
+            widget.show("stopped", f"{stop} {_GO_ON}")
+            if strict():
+                raise
+        except Exception as error:
+            widget.show("failed", f"No figure: {one_line(error)}")
+            raise
+        else:
+            if is_stopped:
+                widget.show("stopped", f"{_STOPPED_EARLY} {_GO_ON}", figure.html())
+            else:
+                widget.show("shown", figure.caption, figure.html())
 
     def _ipython_display_(self) -> None:
+        is_stopped = False
         try:
-            box = self.widget()
-        except ImportError:  # without ipywidgets there are only the three examples
+            widget = self.widget()
+        except ImportError:  # without widgets there are only the examples
             pass
         else:
-            show_widget(box, "sliders: " + ", ".join(self.settings))
-        show_widget(None, repr(self), self._without_sliders())
-
-    def _without_sliders(self) -> str:
-        """Return the three examples as HTML, with the images inside."""
-        parts = []
-        for values in self._examples():
-            png = self.figure(**values).png(dpi=60)
-            source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-            caption = html.escape(self._caption_with_values(values))
-            parts.append(f'<p>{caption}</p><img alt="{caption}" src="{source}">')
-        return f"<details><summary>The same without sliders</summary>{''.join(parts)}</details>"
+            show_widget(widget, "sliders: " + ", ".join(self.settings))
+            self._show_figure(widget)
+            is_stopped = widget.state == "stopped"
+        examples = [] if is_stopped else self._examples()
+        if examples:
+            show_widget(None, _captions(examples), _page(examples))
 
 
-def _middle(values: Sequence[Any]) -> Any:
-    return values[round((len(values) - 1) / 2)]
+def _captions(examples: list[tuple[str, Figure]]) -> str:
+    lines = [f"{words}: {figure.caption}" for words, figure in examples]
+    return "\n".join(lines) or _STOPPED
+
+
+def _page(examples: list[tuple[str, Figure]]) -> str:
+    """Return the examples as HTML, closed where there are sliders."""
+    parts = []
+    for words, figure in examples:
+        parts.append(f"<p><b>{html.escape(words)}</b></p>{figure.html(_EXAMPLE_DPI)}")
+    # Jupyter's server sets the variable, a program that runs notebooks does not.
+    opened = "" if os.environ.get("JPY_SESSION_NAME") else " open"
+    headline = "The same without sliders, for " + "; ".join(words for words, _ in examples)
+    summary = f"<summary>{html.escape(headline)}</summary>"
+    return f"<details{opened}>{summary}{''.join(parts)}</details>"
+
+
+def _setting(name: str, choices: Sequence[Any]) -> dict[str, Any]:
+    """Return what the page needs to know of a setting; only numbers have an order."""
+    return {
+        "name": name.replace("_", " "),
+        "texts": [str(choice) for choice in choices],
+        "is_ordered": all(isinstance(choice, Real) for choice in choices),
+    }
+
+
+def _in_words(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())
+
+
+def _first(_choices: Sequence[Any]) -> int:
+    return 0
+
+
+def _middle(choices: Sequence[Any]) -> int:
+    return round((len(choices) - 1) / 2)
+
+
+def _last(choices: Sequence[Any]) -> int:
+    return len(choices) - 1
 
 
 def explore(draw: Callable[..., Figure], **settings: Sequence[Any]) -> Explorer:
-    """Put sliders over a function that returns a figure.
+    """Show the figures of a function, with a slider for each of its settings.
 
     Parameters
     ----------
@@ -126,8 +190,9 @@ def explore(draw: Callable[..., Figure], **settings: Sequence[Any]) -> Explorer:
     Returns
     -------
     Explorer
-        At the end of a cell it shows the sliders with the figure and its caption. Below them are
-        the figures of all first, all middle and all last values, which need no sliders.
+        At the end of a cell it shows the sliders with the figure and its caption; values that are
+        not numbers have no order, and are shown as a list. Below are the figures for all first, all
+        middle and all last values, which need no sliders.
 
     Raises
     ------

@@ -1,8 +1,10 @@
 """Show a widget, and a text or HTML in its place on a page without widgets."""
 
+from pathlib import Path
 from typing import Any
 
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+_HERE = Path(__file__).parent
 
 
 def show_widget(box: Any, text: str, html: str = "") -> None:
@@ -18,3 +20,14 @@ def show_widget(box: Any, text: str, html: str = "") -> None:
     if box is not None:
         data[_WIDGET_VIEW] = {"model_id": box.model_id, "version_major": 2, "version_minor": 0}
     display(data, raw=True)
+
+
+def page_script(path: Path) -> str:
+    """Return the code of a widget's page, with the parts that all pages share."""
+    shared = (_HERE / "controls.js").read_text(encoding="utf-8")
+    return f"{shared}\n{path.read_text(encoding='utf-8')}"
+
+
+def page_style() -> str:
+    """Return the look of all sliders, fields and lists of labkit."""
+    return (_HERE / "controls.css").read_text(encoding="utf-8")
