@@ -141,6 +141,15 @@ NOTEBOOKS = {
         "from labkit.show.progress import progress_bar\n"
         "list(progress_bar(range(3), 'another bar', show=True))",
     ],
+    "figures": [
+        "import time\nimport labkit as lab\n\n\n"
+        "def drawn(caption):\n"
+        "    fig, ax = lab.figure.new_axes()\n"
+        "    ax.plot([0, 1], [0, time.time() % 1])\n"
+        "    return lab.figure.Figure(fig, caption)",
+        "drawn('A line that differs.')",
+        "drawn(f'A caption that differs: {time.time()}.')",
+    ],
     "measured": ["import time\nprint(f'\u2248{time.time():.3f} s')"],
     "stops": ["1", "2", "undefined", "4", "5"],
     "cleared": ["print('kept')", "print('cleared')", "print('after')"],
@@ -266,6 +275,14 @@ def test_the_profile_of_the_person_who_runs_the_tests_does_not_matter(outcome):
 
 def test_measured_figures_are_set_aside_in_any_folder(outcome):
     assert words(outcome, "measured") == ["passed"]
+
+
+def test_captions_are_compared_and_pixels_are_not(outcome):
+    stored, _ = outcome
+    for cell in stored["figures"].cells[1:]:
+        (output,) = cell.outputs
+        assert set(output.data) == {"text/html", "text/plain"}
+    assert words(outcome, "figures") == ["passed", "passed", "failure"]
 
 
 def test_no_progress_bar_is_stored(outcome):

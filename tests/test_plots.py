@@ -1,6 +1,7 @@
 """Each figure draws, says in words what it shows, and can be read by everybody."""
 
 import io
+import re
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -22,6 +23,7 @@ from labkit.measure.stats import Interval
 from labkit.own_model.ladder import Ladder
 from labkit.show import plots
 from labkit.show.figure import COLOURS
+from labkit.show.labels import text_colour
 
 INFINITE = float("inf")
 
@@ -36,7 +38,7 @@ for kind in ("ratio", "times", "rounds", "break-even"):
     CASES[f"{kind} of nine"] = ("several", kind, {})
 for result_name in ("timing", "count", "memory", "ops", "cost", "profile"):
     CASES[result_name] = (result_name, None, {})
-NAMES = [*CASES, "timeline", "ladder", "roofline"]
+NAMES = [*CASES, "timeline", "ladder", "roofline", "cost of one row"]
 
 
 def results_and_kinds():
@@ -80,6 +82,7 @@ def draw_all(seed=0, scale=1.0):
     figures["timeline"] = plots.timeline(spans, "While one batch is loaded, nothing is trained.")
     figures["ladder"] = plots.ladder({"small": results["several"], "wide": results["several"]})
     points = {"one row": (0.5, 1e9 * scale), "many rows": (100.0, 5e10 * scale)}
+    figures["cost of one row"] = plots.cost_of_one_row(results["several"], {"candidate 8": 1000})
     figures["roofline"] = plots.roofline(1e11 * scale, 1e10 * scale, points)
     assert set(figures) == set(NAMES)
     return figures
@@ -96,8 +99,8 @@ def pngs(figures):
 
 
 @pytest.fixture(scope="session")
-def captions_of_another_run():
-    return {name: figure.caption for name, figure in draw_all(seed=9, scale=7.3).items()}
+def figures_of_another_run():
+    return draw_all(seed=9, scale=7.3)
 
 
 def pixels(png):
@@ -119,6 +122,25 @@ def axes(figure):
     return figure.figure.axes[0]
 
 
+def legend_of(figure):
+    """Return the words of the legend above the axes."""
+    (legend,) = figure.figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def rows_of(figure):
+    """Return what is written to the right of each row, by the name on its left."""
+    figure.figure.canvas.draw()
+    heights = {}
+    for label in axes(figure).get_yticklabels():
+        heights[round(label.get_position()[1], 3)] = label.get_text().replace("\n", " ")
+    found = {}
+    for text in axes(figure).texts:
+        if text.get_ha() == "left" and text.xy[1] in heights:
+            found[heights[text.xy[1]]] = text.get_text()
+    return found
+
+
 def lines_with(figure, marker):
     return [line for line in axes(figure).lines if line.get_marker() == marker]
 
@@ -135,7 +157,7 @@ def constant(name_and_seconds, *, baseline=None, **options):
 def test_every_function_of_the_module_is_drawn_here():
     functions = {name for name, value in vars(plots).items() if hasattr(value, "__wrapped__")}
     kinds = {str(param.values[1]).replace("-", "_") for param in RESULTS_AND_KINDS}
-    assert functions == kinds | {"timeline", "roofline"}
+    assert functions == kinds | {"timeline", "roofline", "cost_of_one_row"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -144,7 +166,7 @@ def test_a_figure_draws_on_white_and_is_not_empty(name, pngs):
     edges = np.concatenate([image[0], image[-1]])
     assert (edges == 255).all(axis=1).mean() > 0.9
     assert (image != 255).any(axis=2).mean() > 0.005
-    assert image.shape[1] == 760
+    assert image.shape[1] == 640
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -155,15 +177,32 @@ def test_the_caption_is_a_sentence(name, figures):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_text_is_smaller_than_ten_points(name, figures):
-    assert min(text.get_fontsize() for text in texts(figures[name])) >= 10
+def test_the_alternative_text_says_what_is_in_the_image_and_is_not_the_caption(name, figures):
+    drawn = figures[name]
+    assert drawn.alt != drawn.caption
+    assert drawn.alt.endswith(".")
+    assert re.match(r"(Bar chart|Chart|Strip)\b", drawn.alt)
+    for candidate in every_result()["several"].samples:
+        if "nine" in name or name == "ladder":
+            assert candidate in drawn.alt
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_alternative_text_of_another_run_is_the_same(name, figures, figures_of_another_run):
+    assert figures_of_another_run[name].alt == figures[name].alt
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_texts_are_large_for_the_width_of_the_figure(name, figures):
+    width = figures[name].figure.get_figwidth()
+    assert min(text.get_fontsize() for text in texts(figures[name])) >= 1.7 * width
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_caption_of_another_run_differs_only_in_measured_numbers(
-    name, figures, captions_of_another_run
+    name, figures, figures_of_another_run
 ):
-    assert sanitize(captions_of_another_run[name]) == sanitize(figures[name].caption)
+    assert sanitize(figures_of_another_run[name].caption) == sanitize(figures[name].caption)
 
 
 def test_a_figure_is_small_enough_for_a_lesson(pngs):
@@ -243,8 +282,7 @@ def test_calls_differ_in_marker_and_the_legend_explains_them(figures):
     ax = axes(figures["count"])
     markers = {line.get_marker() for line in ax.lines if len(line.get_xdata())}
     assert len(markers) == 3
-    legend = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert legend == ["replayed", "traced", "retraced"]
+    assert legend_of(figures["count"]) == ["traced", "retraced", "replayed"]
     assert "float32[3]" in words(figures["count"])
 
 
@@ -269,7 +307,7 @@ def test_a_candidate_has_the_same_colour_and_marker_in_every_figure():
     (in_totals,) = lines_with(result.plot("break-even"), "D")
     assert in_ratio.get_color() == in_rounds.get_color() == in_totals.get_color() == COLOURS[2]
     labels = {label.get_text(): label for label in axes(result.plot("rounds")).texts}
-    assert labels["c"].get_color() == COLOURS[2]
+    assert labels["c"].get_color() == text_colour(COLOURS[2])
 
 
 # ---- ratio ----
@@ -281,24 +319,29 @@ def test_the_caption_of_a_ratio_has_the_numbers(figures):
 
 def test_the_verdict_is_at_the_row_of_its_candidate():
     drawn = comparison({"a": 1e-3, "same": 1e-3, "fast": 1e-4, "slow": 9e-3}).plot()
-    rows = {text.partition(":")[0]: text for text in words(drawn)}
-    assert "baseline" in rows["a"]
-    assert rows["same"].endswith("similar")
-    assert rows["fast"].endswith("faster")
-    assert rows["slow"].endswith("slower")
+    rows = rows_of(drawn)
+    assert rows["a"].endswith(", baseline")
+    assert rows["same"].endswith("×, similar")
+    assert rows["fast"] == "≈0.0998×, faster\n≈10.0 times as fast"
+    assert rows["slow"].endswith("×, slower")
 
 
 def test_the_first_candidate_is_in_the_highest_row():
     drawn = constant({"a": 1.0, "b": 2.0, "c": 3.0}).plot()
-    heights = {label.get_text()[0]: label.xy[1] for label in axes(drawn).texts}
+    labels = axes(drawn).get_yticklabels()
+    heights = {label.get_text(): label.get_position()[1] for label in labels}
     assert heights == {"a": 2, "b": 1, "c": 0}
+    (mark,) = lines_with(drawn, "D")  # that of the third candidate
+    assert mark.get_ydata()[0] == 0
 
 
 def test_the_grey_band_is_what_counts_as_similar():
     drawn = constant({"a": 1.0, "b": 2.0}, margin=0.25).plot()
     (band,) = axes(drawn).patches
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.8, 1.25))
-    assert "grey: similar, within 25%" in axes(drawn).get_xlabel()
+    assert "grey: similar, within 25 %" in axes(drawn).get_xlabel()
+    narrow = constant({"a": 1.0, "b": 2.0}, margin=0.001).plot()
+    assert "within 0.1 %" in axes(narrow).get_xlabel()
 
 
 @pytest.mark.parametrize(("seconds", "inverse"), [(0.49, True), (0.51, False)])
@@ -316,6 +359,13 @@ def test_less_than_half_the_time_is_also_told_the_other_way_round(seconds, inver
         (3.0, 5, " The guess was 5.00×."),
         (3.0, 0.5, " The guess was 2.00×."),
         (0.25, None, ""),
+        (0.25, SimpleNamespace(value=None, made=False), ""),
+        (0.25, SimpleNamespace(value=5, made=False), ""),
+        (
+            0.25,
+            SimpleNamespace(value=5),
+            " So slow takes ≈4.00× the time of other. The guess was 5.00×.",
+        ),
     ],
 )
 def test_the_caption_answers_the_guess_the_way_it_was_made(seconds, guess, expected):
@@ -339,6 +389,19 @@ def test_a_guess_is_within_the_limits_of_the_axis():
     low, high = axes(drawn).get_xlim()
     assert low < mark.get_xdata()[0] < high
     assert axes(drawn).get_ylim()[0] < mark.get_ydata()[0]
+    assert {"your guess", "50.0 times"} <= set(words(drawn))
+
+
+@pytest.mark.parametrize("kind", ["ratio", "ladder"])
+def test_a_guess_that_is_not_made_changes_no_figure(kind):
+    result = constant({"a": 1.0, "b": 0.25})
+    draw = {"ratio": plots.ratio, "ladder": plots.one_ladder}[kind]
+    plain = draw(result)
+    for guess in (None, SimpleNamespace(value=None, made=False)):
+        drawn = draw(result, guess=guess)
+        assert drawn.png() == plain.png()
+        assert (drawn.caption, drawn.alt) == (plain.caption, plain.alt)
+        assert "guess" not in " ".join([drawn.caption, drawn.alt, *words(drawn)])
 
 
 def test_a_ratio_needs_two_candidates():
@@ -346,29 +409,38 @@ def test_a_ratio_needs_two_candidates():
         constant({"a": 1.0}).plot()
 
 
-def test_only_an_interval_wider_than_the_figure_has_arrow_heads():
-    wide = Comparison({"a": [1e-4] * 33, "b": [1e-2, 1e-6, 1e-4] * 11}, "a").plot()
-    (left,) = lines_with(wide, "<")
-    (right,) = lines_with(wide, ">")
-    assert (left.get_xdata()[0], right.get_xdata()[0]) == axes(wide).get_xlim()
-    narrow = constant({"a": 1.0, "b": 2.0}).plot()
-    assert not lines_with(narrow, "<") + lines_with(narrow, ">")
-
-
-@pytest.mark.parametrize(
-    ("draw", "ends"), [(plots.ratio, (0.02, 200)), (plots.one_ladder, (2 / 9, 18))]
-)
-def test_an_open_interval_of_a_ratio_is_cut_off(draw, ends):
-    result = SimpleNamespace(
+def with_interval(low, high):
+    """Return a comparison of which b takes twice the time of a, within this interval."""
+    return SimpleNamespace(
         samples={"a": [1.0], "b": [2.0]},
         baseline="a",
         margin=0.05,
         median={"a": Interval(1.0, 0.0, INFINITE), "b": Interval(2.0, 0.0, INFINITE)},
-        ratio={"b": Interval(2.0, 0.0, INFINITE)},
+        ratio={"b": Interval(2.0, low, high)},
         verdict={"b": "unclear"},
     )
-    (interval,) = [line for line in axes(draw(result)).lines if line.get_linewidth() == 4]
-    assert list(interval.get_xdata()) == pytest.approx(ends)
+
+
+@pytest.mark.parametrize("draw", [plots.ratio, plots.one_ladder])
+@pytest.mark.parametrize(
+    ("low", "high", "heads"),
+    [
+        (1.5, 2.5, ""),
+        (0.1, 50, ""),  # wide, and whole
+        (0.0, 2.5, "<"),
+        (-INFINITE, INFINITE, "<>"),
+        (1.5, INFINITE, ">"),
+        (1.5, 1e6, ">"),
+    ],
+)
+def test_an_interval_that_goes_on_beyond_the_figure_has_arrow_heads(draw, low, high, heads):
+    drawn = draw(with_interval(low, high))
+    left, right = axes(drawn).get_xlim()
+    (interval,) = [line for line in axes(drawn).lines if line.get_linewidth() == 4]
+    expected = [left if "<" in heads else low, right if ">" in heads else high]
+    assert list(interval.get_xdata()) == pytest.approx(expected)
+    for head in "<>":
+        assert len(lines_with(drawn, head)) == int(head in heads)
 
 
 def test_log_axes_have_plain_numbers(figures):
@@ -380,21 +452,23 @@ def test_log_axes_have_plain_numbers(figures):
 
 def test_the_figure_of_times_has_the_median_and_the_caption_the_quartiles():
     drawn = Timing("call", [1e-3 * i for i in range(1, 101)]).plot()
-    assert "call: median ≈50.5 ms" in words(drawn)
+    assert rows_of(drawn) == {"call": "median ≈50.5 ms"}
     assert drawn.caption.endswith("call: half of the samples lie between ≈26.0 ms and ≈76.0 ms.")
 
 
 def test_the_median_in_the_figure_is_that_of_the_table():
     result = Comparison({"a": [1.0, 2.0], "b": [3.0, 4.0]}, "a")
-    shown = [text for text in words(result.plot("times")) if "median" in text]
-    assert shown == [f"{n}: median ≈{m.value:.2f} s" for n, m in result.median.items()]
+    shown = rows_of(result.plot("times"))
+    assert shown == {n: f"median ≈{m.value:.2f} s" for n, m in result.median.items()}
 
 
 def test_the_slowest_hundredth_of_the_samples_is_counted_and_not_drawn():
     drawn = Timing("call", [1e-3] * 196 + [9.0, 9.1, 9.2, 9.3]).plot()
-    assert "(1 of 200 samples lie beyond the right edge)" in axes(drawn).get_xlabel()
+    assert axes(drawn).get_xlabel().endswith("\n1 of 200 samples lies beyond the right edge")
     (cloud,) = axes(drawn).findobj(PathCollection)
     assert len(cloud.get_offsets()) == 199
+    few = Timing("call", [1e-3] * 20).plot()
+    assert "beyond" not in axes(few).get_xlabel()
 
 
 # ---- rounds ----
@@ -402,8 +476,14 @@ def test_the_slowest_hundredth_of_the_samples_is_counted_and_not_drawn():
 
 def test_the_rounds_are_in_the_order_of_time():
     result = Comparison({"a": [1.0, 2.0, 1.0], "b": [2.0, 2.0, 3.0]}, "a")
-    points, *_ = axes(result.plot("rounds")).lines
+    (points,) = lines_with(result.plot("rounds"), "s")
+    assert list(points.get_xdata()) == [1, 2, 3]
     assert list(points.get_ydata()) == [2.0, 1.0, 3.0]
+
+
+def test_the_line_of_the_baseline_has_a_name():
+    drawn = constant({"waits": 1.0, "computes": 2.0}).plot("rounds")
+    assert {"waits (= 1)", "computes"} <= set(words(drawn))
 
 
 # ---- scaling ----
@@ -432,12 +512,20 @@ def test_times_per_row_are_divided_by_the_rows():
     )
 
 
-def test_an_open_interval_of_a_sweep_is_cut_off():
-    comparison = SimpleNamespace(median={"f": Interval(1e-3, -INFINITE, INFINITE)})
+@pytest.mark.parametrize(
+    ("low", "high", "markers"),
+    [
+        (0.5e-3, 2e-3, "__"),
+        (0.0, 2e-3, "v_"),
+        (-INFINITE, INFINITE, "v^"),
+        (0.5e-3, 1e3, "_^"),
+    ],
+)
+def test_an_interval_of_a_sweep_that_goes_on_has_an_arrow_head(low, high, markers):
+    comparison = SimpleNamespace(median={"f": Interval(1e-3, low, high)})
     drawn = plots.scaling(SimpleNamespace(comparisons={8: comparison}, label="rows"))
-    (bars,) = axes(drawn).containers[0].lines[2]
-    below, above = bars.get_segments()[0][:, 1]
-    assert (below, above) == pytest.approx((0, 3))
+    ends = [line.get_marker() for line in axes(drawn).lines if line.get_marker() in list("_v^")]
+    assert "".join(ends) == markers
 
 
 @pytest.mark.parametrize(
@@ -568,23 +656,45 @@ def test_a_call_that_traces_more_than_once_is_in_the_caption():
 
 def test_the_legend_of_a_strip_has_only_what_is_drawn():
     drawn = plots.strip(Count(calls=[Call("f", 1, "float32[2]"), Call("f")]))
-    legend = [text.get_text() for text in axes(drawn).get_legend().get_texts()]
-    assert legend == ["replayed", "traced"]
+    assert legend_of(drawn) == ["traced", "replayed"]
 
 
 def test_a_long_reason_gets_a_taller_strip():
     short = plots.strip(Count(calls=[Call("f", 1, "float32[2]")]))
     long = plots.strip(Count(calls=[Call("f", 1, "int32[] " * 9)]))
     assert long.figure.get_figheight() > short.figure.get_figheight() + 1
-    for drawn in (short, long):
-        drawn.figure.canvas.draw()
-        (reason,) = axes(drawn).texts
-        assert reason.get_window_extent().y1 <= axes(drawn).get_window_extent().y1
+    (reason,) = axes(long).texts
+    assert reason.get_text().endswith("…")
 
 
-def test_all_calls_are_within_the_strip():
-    drawn = plots.strip(Count(calls=[Call("f")] * 30))
-    assert axes(drawn).get_xlim()[1] > 30
+def reasons(count):
+    """Return the texts above the calls, each of which traces."""
+    calls = [Call("f", 1, f"float32[{i}]") for i in range(count)]
+    return axes(plots.strip(Count(calls=calls))).texts
+
+
+def test_reasons_of_calls_that_are_close_are_upright_and_fewer():
+    assert {text.get_rotation() for text in reasons(10)} == {35}
+    assert {text.get_rotation() for text in reasons(30)} == {90}
+    assert len(reasons(30)) == 30 > len(reasons(100)) > 20
+
+
+@pytest.mark.parametrize(
+    ("calls", "labels"),
+    [
+        (0, ["1"]),
+        (1, ["1"]),
+        (3, ["1", "2", "3"]),
+        (12, [str(i) for i in range(1, 13)]),
+        (30, ["1", "5", "10", "15", "20", "25", "30"]),
+        (100, ["1", "50", "100"]),
+    ],
+)
+def test_the_axis_of_a_strip_ends_at_the_last_call(calls, labels):
+    drawn = plots.strip(Count(calls=[Call("f")] * calls))
+    assert [label.get_text() for label in axes(drawn).get_xticklabels()] == labels
+    assert axes(drawn).spines["bottom"].get_bounds() == (1, max(calls, 1))
+    assert axes(drawn).get_xlim()[1] > calls + 0.5
 
 
 # ---- growth ----
@@ -618,19 +728,28 @@ def test_growth_is_drawn_in_the_unit_of_its_label(what, value, shown, label):
 
 
 @pytest.mark.parametrize(
-    ("values", "limits"),
+    ("values", "ends"),
     [
         ([0, 0.1, 0.2, 0.1], (0, 2.0)),  # the grey band takes half of the height
-        ([0, 5, 10, 20], (0, 22.0)),
-        ([0, -3, 1, 2], (-3, 2.2)),
+        ([0, 5, 10, 20], (0, 20)),
+        ([0, -3, 1, 2], (-3, 2)),
     ],
 )
-def test_changes_that_are_too_small_to_tell_are_grey(values, limits):
+def test_changes_that_are_too_small_to_tell_are_grey(values, ends):
     memory = [value * 2**20 for value in values]
     ax = axes(Growth("memory", memory, calls=10, resolution=2**20).plot())
     (band,) = ax.patches
-    assert (band.get_y(), band.get_height()) == (0, 1)
-    assert ax.get_ylim() == pytest.approx(limits)
+    assert (band.get_y(), band.get_height()) == (-1, 2)
+    assert ax.get_xlabel() == "calls\ngrey: too small to tell from no growth"
+    low, high = ax.get_ylim()
+    space = 0.07 * (ends[1] - ends[0])
+    assert (low, high) == pytest.approx((ends[0] - space, ends[1] + space))
+
+
+def test_growth_of_nothing_has_whole_labels():
+    drawn = Growth("ops", [0] * 8, calls=100, resolution=0).plot()
+    drawn.figure.canvas.draw()
+    assert [label.get_text() for label in axes(drawn).get_yticklabels()] == ["0", "1"]
 
 
 # ---- shares ----
@@ -653,8 +772,9 @@ def test_bars_have_the_colours_of_the_three_kinds_of_code():
     colours = [mpl.colors.to_hex(bar.get_facecolor()).upper() for bar in bars]
     assert colours == [COLOURS[0], COLOURS[0], "#999999", COLOURS[1]]
     labels = [label.get_text() for label in axes(drawn).get_yticklabels()]
-    assert labels == list(reversed(shares))
-    assert axes(drawn).get_xlim() == pytest.approx((0, 44.8))  # space for the number of the longest
+    assert [label.replace("\n", " ") for label in labels] == list(reversed(shares))
+    numbers = [text.get_text() for text in axes(drawn).texts]
+    assert numbers == ["≈30.0 %", "≈20.0 %", "≈10.0 %", "≈40.0 %"]
 
 
 # ---- ladder ----
@@ -670,12 +790,11 @@ def test_a_ladder_has_a_mark_for_each_candidate_and_model():
     )
     labels = [label.get_text() for label in axes(drawn).get_yticklabels()]
     assert labels == ["numpy (= 1)", "call", "predict"]
-    for marker, ratios, shift in (("o", [1000, 100], 0.22), ("s", [10, 2], 0.0)):
+    for marker, ratios, shift in (("o", [1000, 100], 0.175), ("s", [10, 2], -0.175)):
         marks = [line for line in lines_with(drawn, marker) if len(line.get_xdata())]
         assert [mark.get_xdata()[0] for mark in marks] == pytest.approx(ratios)
         assert [mark.get_ydata()[0] for mark in marks] == [2 + shift, 1 + shift]
-    legend = [text.get_text() for text in axes(drawn).get_legend().get_texts()]
-    assert legend == ["small", "wide"]
+    assert legend_of(drawn) == ["small", "wide"]
     assert not any("≈" in text for text in words(drawn))  # the numbers of two would overlap
 
 
@@ -683,8 +802,9 @@ def test_the_ladder_of_one_model_has_its_numbers_and_no_legend():
     result = constant({"predict": 1e-2, "numpy": 1e-5}, baseline="numpy")
     drawn = plots.one_ladder(result, unit="row", guess=100)
     assert drawn.caption == "Time per row. numpy ≈10.0 µs, predict ≈1,000× that."
-    assert {"≈1,000×", "your guess: 100 times"} <= set(words(drawn))
-    assert axes(drawn).get_legend() is None
+    assert rows_of(drawn) == {"predict": "≈1,000×"}
+    assert {"your guess", "100 times"} <= set(words(drawn))
+    assert not drawn.figure.legends
     (mark,) = lines_with(drawn, "v")
     assert axes(drawn).get_ylim()[0] < mark.get_ydata()[0]
 
@@ -714,20 +834,36 @@ def test_the_limit_is_the_lower_of_the_two():
         "many ≈50.0 GFLOP/s, ≈50.0 % of its limit."
     )
     limits = axes(drawn).lines[0]
-    assert list(limits.get_xdata()) == [0.125, 10.0, 4000.0]
+    assert list(limits.get_xdata()) == [0.125, 10.0, 800.0]
     assert list(limits.get_ydata()) == [1.25, 100.0, 100.0]
     assert {"peak ≈100 GFLOP/s", "memory ≈10.0 GB/s"} <= set(words(drawn))
 
 
-def test_names_of_points_in_one_column_do_not_cover_each_other():
+def test_names_of_points_are_beside_them():
     points = {"b": (1.0, 4.8e9), "c": (1.0, 4.9e9), "a": (1.0, 5e9), "far": (1.0, 5e8)}
     drawn = plots.roofline(100e9, 10e9, points)
-    drawn.figure.canvas.draw()
-    labels = [label for label in axes(drawn).texts if label.get_text() in points]
-    boxes = sorted((label.get_window_extent() for label in labels), key=lambda box: box.y0)
-    for lower, upper in pairwise(boxes):
-        assert lower.y1 <= upper.y0 + 1
-    heights = {label.get_text(): label.xy[1] for label in labels}
-    assert sorted(heights, key=heights.get) == ["far", "b", "c", "a"]  # in the order of the speeds
-    assert heights["a"] == pytest.approx(5)
-    assert heights["far"] == pytest.approx(0.5)  # it stays at its point
+    labels = {label.get_text(): label for label in axes(drawn).texts}
+    for name, (intensity, speed) in points.items():
+        assert labels[name].xy == (intensity, speed / 1e9)
+        assert max(map(abs, labels[name].xyann)) < 60  # points
+    assert labels["far"].xyann[0] > 0  # on its right, where there is space
+    assert labels["far"].arrow_patch is None
+
+
+# ---- the story ----
+
+
+def test_the_newest_candidate_is_dark_and_costs_are_per_row():
+    result = constant({"predict": 1e-2, "call": 1e-3, "batch": 1e-2})
+    drawn = plots.cost_of_one_row(result, {"batch": 1000})
+    costs = [text.get_text() for text in axes(drawn).texts]
+    assert costs == ["≈10.0 ms", "≈1.00 ms", "≈10.0 µs"]
+    colours = [mpl.colors.to_hex(bar.get_facecolor()) for bar in axes(drawn).patches]
+    assert colours[-1] == COLOURS[0].lower()
+    assert colours[0] == colours[1] != colours[-1]
+    assert drawn.caption.endswith("predict costs ≈1,000× as much as batch.")
+
+
+def test_rows_of_no_candidate_are_an_error():
+    with pytest.raises(ValueError, match="no candidate 'c'"):
+        plots.cost_of_one_row(constant({"a": 1.0, "b": 2.0}), {"c": 3})

@@ -1,6 +1,7 @@
 """A table has the same cells as text and as HTML."""
 
 import html
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -8,13 +9,17 @@ from fakes import REPEATABLE, every_result, sanitize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labkit.show.message import cell_html
 from labkit.show.table import Table
 
 RESULTS = every_result()
 
 
 class HtmlTable(HTMLParser):
-    """What is in the HTML of a table: cells and their sides by row, scopes, caption, notes."""
+    """What is in the HTML of a table: cells and their sides by row, scopes, caption, notes.
+
+    Code is in backticks, as it is in the text.
+    """
 
     def __init__(self, table):
         super().__init__()
@@ -23,12 +28,15 @@ class HtmlTable(HTMLParser):
         self.scopes = []
         self.caption = ""
         self.notes = []
-        self._tag = ""
+        self._place = ""  # the cell, caption or note that is open
         self.feed(table._repr_html_())
 
     def handle_starttag(self, tag, attributes):
-        self._tag = tag
         attributes = dict(attributes)
+        if tag in ("th", "td", "caption", "small"):
+            self._place = tag
+        if tag == "code":
+            self.handle_data("`")
         if tag == "tr":
             self.rows.append([])
             self.sides.append([])
@@ -41,12 +49,16 @@ class HtmlTable(HTMLParser):
         if tag == "small":
             self.notes.append("")
 
+    def handle_endtag(self, tag):
+        if tag == "code":
+            self.handle_data("`")
+
     def handle_data(self, data):
-        if self._tag in ("th", "td"):
+        if self._place in ("th", "td"):
             self.rows[-1][-1] += data
-        if self._tag == "caption":
+        if self._place == "caption":
             self.caption += data
-        if self._tag == "small":
+        if self._place == "small":
             self.notes[-1] += data
 
 
@@ -130,6 +142,38 @@ def test_a_heading_is_on_the_side_of_its_cells():
     assert HtmlTable(table).sides == [sides, sides, sides]
     heading, first, _ = str(table).splitlines()
     assert heading.index("verdict") == first.index("faster")
+
+
+def test_the_sides_of_columns_can_be_given():
+    table = Table(["name", "found"], [["disk", "5.0 GiB"], ["Python", "3.12"]], sides=["left"] * 2)
+    assert HtmlTable(table).sides == [["left", "left"]] * 3
+    assert str(table).splitlines() == ["name    found", "disk    5.0 GiB", "Python  3.12"]
+
+
+def test_what_jupyterlab_would_set_otherwise_is_set_in_every_cell():
+    page = Table(["name", "time"], [["a", "≈1.00 ms"]])._repr_html_()
+    for style in re.findall(r'<(?:th|td)[^>]*style="([^"]*)"', page):
+        assert "text-align:" in style
+        assert "white-space:normal" in style
+
+
+def test_an_id_never_breaks_and_a_long_name_breaks_at_an_underscore():
+    table = Table(["", "x"], [["S0-11", "1"], ["graph_and_dataset", "1"], ["one_by_one", "1"]])
+    page = table._repr_html_()
+    assert '<span style="white-space:nowrap">S0-11</span>' in page
+    assert "graph_<wbr>and_<wbr>dataset" in page
+    assert "one_by_one" in page
+
+
+def test_code_and_signs_in_cells_look_like_those_of_messages():
+    page = Table(["", "claim", "verdict"], [["S0-1", "`f` is fast", "✓ holds here"]])._repr_html_()
+    assert ">f</code> is fast" in page
+    assert cell_html("✓ holds here") in page
+
+
+def test_the_file_of_a_lesson_in_a_note_is_a_link():
+    page = Table(["a"], [], notes=["The next lesson: 02_direct_call_loop.ipynb"])._repr_html_()
+    assert '<a href="02_direct_call_loop.ipynb">' in page
 
 
 def test_a_table_without_a_caption_begins_with_its_headings():

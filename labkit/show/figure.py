@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
+import html
 import io
-import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from .format import digits
+from .names import listed
+from .rows import GUESS_ROW, SMALL_TEXT, TEXT_COLOUR, write_beside, write_left
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,8 +26,42 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = "osD^vP*"
 STYLES = ("-", "--", "-.", ":")
 
+_AXIS_COLOUR = "#808080"
 _GUESS_COLOUR = "#555555"
-_GUESS_Y = -0.45  # below the lowest row, which is at 0
+_DOTS_PER_INCH = 100  # of the page: at this resolution a dot of the image is a dot of the screen
+_COLOURS = 48  # of an image
+_FREQUENT = 24
+_PADDING = 6 / 72  # inches between the edge of the image and what is drawn
+
+# Pictures are often shown smaller than they are, beside a file browser or on half of a screen: the
+# texts are large for their width.
+_SETTINGS: dict[str, Any] = {
+    "font.size": 12,
+    "xtick.labelsize": SMALL_TEXT,
+    "ytick.labelsize": SMALL_TEXT,
+    "legend.fontsize": SMALL_TEXT,
+    "legend.frameon": False,
+    "legend.handletextpad": 0.4,
+    "lines.linewidth": 2,
+    "lines.markersize": 7,
+    "text.color": TEXT_COLOUR,
+    "text.parse_math": False,  # a dollar sign in the name of a candidate is a dollar sign
+    "axes.labelcolor": TEXT_COLOUR,
+    "axes.edgecolor": _AXIS_COLOUR,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.color": _AXIS_COLOUR,
+    "ytick.color": _AXIS_COLOUR,
+    "xtick.labelcolor": TEXT_COLOUR,
+    "ytick.labelcolor": TEXT_COLOUR,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+}
+
+# A thin frame around the white image sets it off on a dark page, and changes none of its dots.
+_IMAGE_STYLE = "max-width:100%;height:auto;background:#fff;box-shadow:0 0 0 1px #c4c4c4"
+_CAPTION_STYLE = "max-width:44em;margin-top:.4em;line-height:1.4"
 
 _Arguments = ParamSpec("_Arguments")
 
@@ -64,7 +101,8 @@ def _course_settings() -> Iterator[None]:
     """Draw with matplotlib's defaults: a learner's dark style would write white on white."""
     import matplotlib as mpl
 
-    with mpl.rc_context({**mpl.rcParamsDefault, "font.size": 11, "lines.linewidth": 1.8}):
+    settings: dict[Any, Any] = {**mpl.rcParamsDefault, **_SETTINGS}
+    with mpl.rc_context(settings):
         yield
 
 
@@ -108,7 +146,10 @@ class Figure:
     figure : matplotlib.figure.Figure
         What is drawn.
     caption : str
-        The sentence below the image, which is its alternative text too.
+        The sentence below the image.
+    alt : str, optional
+        What is in the image, for those who do not see it: the kind of chart, its axes, its rows or
+        lines. The caption gives the numbers. By default the alternative text names the axes.
 
     Attributes
     ----------
@@ -116,20 +157,27 @@ class Figure:
         What is drawn.
     caption : str
         The sentence below the image.
+    alt : str
+        The alternative text of the image.
 
     Examples
     --------
     >>> fig, ax = new_axes()
     >>> bars = ax.bar(["slow", "fast"], [10, 1])
-    >>> Figure(fig, "slow takes ten times as long as fast.")
+    >>> text = ax.set_ylabel("time in ms")
+    >>> figure = Figure(fig, "slow takes ten times as long as fast.")
+    >>> figure
     slow takes ten times as long as fast.
+    >>> figure.alt
+    'Chart with slow and fast on the horizontal axis; vertical axis: time in ms.'
     """
 
-    def __init__(self, figure: MatplotlibFigure, caption: str):
+    def __init__(self, figure: MatplotlibFigure, caption: str, alt: str | None = None):
         self.figure = figure
         self.caption = caption
+        self.alt = alt or _description(figure) or caption
 
-    def png(self, dpi: int = 100) -> bytes:
+    def png(self, dpi: int = _DOTS_PER_INCH) -> bytes:
         """Return the image as PNG.
 
         Parameters
@@ -140,7 +188,7 @@ class Figure:
         Returns
         -------
         bytes
-            The content of a PNG file with 64 colours.
+            The content of a PNG file with 48 colours.
         """
         from PIL import Image
 
@@ -148,13 +196,40 @@ class Figure:
         with _course_settings():
             # White, so that it is legible on a dark page too.
             self.figure.savefig(original, format="png", dpi=dpi, facecolor="white")
-        # 64 colours make the file a third of the size. Of the methods of Pillow, maximum coverage
-        # keeps white white, and keeps the colour of a small mark, which a median cut loses.
-        image = Image.open(original).convert("RGB")
-        image = image.quantize(64, method=Image.Quantize.MAXCOVERAGE)
+        image = _with_few_colours(Image.open(original).convert("RGB"))
         small = io.BytesIO()
         image.save(small, format="png", optimize=True)
         return small.getvalue()
+
+    def html(self, dpi: int = _DOTS_PER_INCH) -> str:
+        """Return the image, its alternative text and its caption as HTML.
+
+        Parameters
+        ----------
+        dpi : int
+            Dots per inch. Above 100 the image is sharper, below 100 it is smaller.
+
+        Returns
+        -------
+        str
+            A ``<figure>`` that needs no other file. It becomes narrower with the page, and is white
+            with a thin frame on a dark page too.
+
+        Examples
+        --------
+        >>> fig, ax = new_axes()
+        >>> Figure(fig, "a < b", alt="Empty axes.").html()  # doctest: +ELLIPSIS
+        '<figure ...><img alt="Empty axes." ...>a &lt; b</figcaption></figure>'
+        """
+        encoded = base64.b64encode(self.png(dpi)).decode()
+        width = round(self.figure.get_figwidth() * min(dpi, _DOTS_PER_INCH))
+        return (
+            '<figure class="labkit-figure" style="margin:3px">'
+            f'<img alt="{html.escape(self.alt)}" width="{width}" style="{_IMAGE_STYLE}" '
+            f'src="data:image/png;base64,{encoded}">'
+            f'<figcaption style="{_CAPTION_STYLE}">{html.escape(self.caption)}</figcaption>'
+            "</figure>"
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the image to a file.
@@ -170,22 +245,68 @@ class Figure:
     def __repr__(self) -> str:
         return self.caption
 
-    def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        data = {"image/png": self.png(), "text/plain": self.caption}
-        metadata = {"image/png": {"alt": self.caption}}
-        return data, metadata
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        data, metadata = self._repr_mimebundle_()
-        display(data, metadata=metadata, raw=True)
-        display({"text/markdown": f"*{self.caption}*", "text/plain": self.caption}, raw=True)
+    def _repr_html_(self) -> str:
+        return self.html()
 
 
-def new_axes(height: float = 4.0, width: float = 7.6) -> tuple[MatplotlibFigure, Axes]:
+def _with_few_colours(image: Any) -> Any:
+    """Return an image in 48 colours, whose file is a third as large."""
+    import numpy as np
+    from PIL import Image
+
+    dots = np.asarray(image).astype(np.int64)
+    codes = dots @ [1 << 16, 1 << 8, 1]
+    colours, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
+
+    # Maximum coverage keeps the colour of a small mark, which a median cut loses. It tints large
+    # areas: the most frequent colours stay as they are.
+    covering = image.quantize(_COLOURS - _FREQUENT, method=Image.Quantize.MAXCOVERAGE)
+    frequent = colours[np.argsort(counts)[-_FREQUENT:]]
+    palette = np.concatenate([_channels(frequent), np.reshape(covering.getpalette(), (-1, 3))])
+    distances = ((_channels(colours)[:, None] - palette[None, :]) ** 2).sum(axis=2)
+    nearest = distances.argmin(axis=1).astype(np.uint8)
+    small = Image.fromarray(nearest[places].reshape(codes.shape), mode="P")
+    small.putpalette(palette.astype(np.uint8).tobytes())
+    return small
+
+
+def _channels(codes: Any) -> Any:
+    """Return red, green and blue of colours that are one number each."""
+    import numpy as np
+
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1)
+
+
+def _description(figure: MatplotlibFigure) -> str:
+    """Return in words which axes a figure has; nothing if none of them has a label."""
+    parts = []
+    for ax in figure.axes:
+        if ax.axison:
+            parts.extend(_described_axis(ax.xaxis, "horizontal axis"))
+            parts.extend(_described_axis(ax.yaxis, "vertical axis"))
+    if not parts:
+        return ""
+    return f"Chart with {'; '.join(parts)}."
+
+
+def _has_letters(text: str) -> bool:
+    return any(character.isalpha() for character in text)
+
+
+def _described_axis(axis: Axis, place: str) -> list[str]:
+    """Return the names on an axis, and its label."""
+    found = []
+    names = [" ".join(label.get_text().split()) for label in axis.get_ticklabels()]
+    words = [name for name in names if _has_letters(name)]
+    if words:
+        found.append(f"{listed(words)} on the {place}")
+    label = " ".join(axis.get_label_text().split())
+    if label:
+        found.append(f"{place}: {label}")
+    return found
+
+
+def new_axes(height: float = 4.0, width: float = 6.4) -> tuple[MatplotlibFigure, Axes]:
     """Return a white figure and its axes, whatever the learner's matplotlib settings are.
 
     Parameters
@@ -198,22 +319,31 @@ def new_axes(height: float = 4.0, width: float = 7.6) -> tuple[MatplotlibFigure,
     figure : matplotlib.figure.Figure
         Not known to `matplotlib.pyplot`, so that nothing shows it twice.
     ax : matplotlib.axes.Axes
-        Its only axes, without the lines at the top and on the right.
+        Its only axes, without the lines at the top and on the right. Its ticks are plain, round
+        numbers, and whole numbers where all data are whole.
 
     Examples
     --------
     >>> fig, ax = new_axes(height=3)
     >>> fig.get_size_inches()
-    array([7.6, 3. ])
+    array([6.4, 3. ])
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as MatplotlibFigure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    from .ticks import LinearTicks, PlainNumbers
 
     with _course_settings():
-        fig = MatplotlibFigure(figsize=(width, height), layout="constrained", facecolor="white")
+        layout = ConstrainedLayoutEngine(w_pad=_PADDING, h_pad=_PADDING)
+        fig = MatplotlibFigure(figsize=(width, height), layout=layout, facecolor="white")
         FigureCanvasAgg(fig)
         ax = fig.add_subplot()
-    ax.spines[["top", "right"]].set_visible(False)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(LinearTicks())
+            axis.set_major_formatter(PlainNumbers())
+            # As defaults they give way to those of names or dates, if such are plotted.
+            axis.isDefault_majloc = axis.isDefault_majfmt = True
     return fig, ax
 
 
@@ -223,7 +353,8 @@ def plain_log_axis(axis: Axis, suffix: str = "") -> None:
     Parameters
     ----------
     axis : matplotlib.axis.Axis
-        Such as ``ax.xaxis``, with its scale and limits set.
+        Such as ``ax.xaxis``, with its scale set. Between the powers of ten there are as many labels
+        as there is space for; a short axis has at least two.
     suffix : str
         What follows each number, such as ``"×"``.
 
@@ -233,33 +364,49 @@ def plain_log_axis(axis: Axis, suffix: str = "") -> None:
     >>> ax.set(xscale="log", xlim=(1, 1000))  # doctest: +ELLIPSIS
     [...]
     >>> plain_log_axis(ax.xaxis, "×")
-    >>> [label.get_text() for label in ax.get_xticklabels()][1:-1]
+    >>> [label.get_text() for label in ax.get_xticklabels()]
     ['1×', '10×', '100×', '1,000×']
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import NullFormatter
 
-    def plain(x: float, _position: int | None) -> str:
-        return f"{x:,.10g}{suffix}"
+    from .ticks import LogTicks, PlainNumbers
 
-    low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=_labelled_multiples(high / low), numticks=12))
-    axis.set_major_formatter(FuncFormatter(plain))
+    axis.set_major_locator(LogTicks(suffix))
+    axis.set_major_formatter(PlainNumbers(suffix))
     axis.set_minor_formatter(NullFormatter())
 
 
-def _labelled_multiples(span: float) -> tuple[float, ...]:
-    """Return which multiples of a power of ten are labelled on an axis that spans this ratio."""
-    if span < 12:
-        return (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
-    if span < 120:
-        return (1.0, 2.0, 5.0)
-    return (1.0,)
+def label_sizes(axis: Axis, sizes: Iterable[float]) -> None:
+    """Label an axis at given sizes only; where two are too close, one of them has no label.
+
+    Parameters
+    ----------
+    axis : matplotlib.axis.Axis
+        Such as ``ax.xaxis``, with its scale set.
+    sizes : iterable of float
+        Where a label may stand. The largest one always has a label.
+
+    Examples
+    --------
+    >>> fig, ax = new_axes()
+    >>> ax.set(xscale="log", xlim=(0.8, 2000))  # doctest: +ELLIPSIS
+    [...]
+    >>> label_sizes(ax.xaxis, [1, 8, 64, 512, 513])
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['1', '8', '64', '513']
+    """
+    from matplotlib.ticker import NullLocator
+
+    from .ticks import GivenTicks, PlainNumbers
+
+    axis.set_major_locator(GivenTicks(list(sizes)))
+    axis.set_major_formatter(PlainNumbers())
+    axis.set_minor_locator(NullLocator())
 
 
 def label_line_ends(
     ax: Axes,
     ends: Mapping[str, tuple[float, float]],
-    gap: float = 11,
     colours: Mapping[str, str] | None = None,
 ) -> None:
     """Write each name at the end of its line, in the colour of the line; no name covers another.
@@ -270,10 +417,14 @@ def label_line_ends(
         With its limits and scales set.
     ends : dict of str to (x, y)
         The last point of each line.
-    gap : float
-        The least distance between two names, in points: a name that is closer moves up.
     colours : dict of str to str, optional
         The colour of each line; by default those of `style`, in the order of `ends`.
+
+    Notes
+    -----
+    All names are to the right of all lines. A name for which there is no space at the end of its
+    line is written above or below, and a thin line leads to it. Pale colours are darkened, so that
+    the text has enough contrast. The figure becomes taller if there are many names.
 
     Examples
     --------
@@ -283,39 +434,64 @@ def label_line_ends(
     >>> ax.texts[0].get_text()
     'slow'
     """
-    points_per_dot = 72 / ax.figure.dpi
-    if colours is None:
-        colours = {name: style(i)["color"] for i, name in enumerate(ends)}
-    lowest = -math.inf
-    for name, end in sorted(ends.items(), key=_height_of_end):
-        height = ax.transData.transform(end)[1] * points_per_dot
-        label_height = max(height, lowest)
-        ax.annotate(
-            name,
-            end,
-            xytext=(9, label_height - height),
-            textcoords="offset points",
-            va="center",
-            color=colours[name],
-            annotation_clip=False,
-        )
-        lowest = label_height + gap
+    from .labels import place_at_ends
+
+    if not ends:
+        return
+    with _course_settings():
+        place_at_ends(ax, ends, colours or _colours_of(ends))
 
 
-def _height_of_end(named_end: tuple[str, tuple[float, float]]) -> float:
-    _, (_, y) = named_end
-    return y
+def label_points(
+    ax: Axes,
+    points: Mapping[str, tuple[float, float]],
+    colours: Mapping[str, str] | None = None,
+) -> None:
+    """Write a name beside each point, where it covers no line, no mark and no other text.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        With all that is drawn, and with its limits and scales set.
+    points : dict of str to (x, y)
+        Where each point is.
+    colours : dict of str to str, optional
+        The colour of each point; by default those of `style`, in the order of `points`.
+
+    Notes
+    -----
+    Each name is tried at growing distances to the right, to the left, above, below and between
+    these; a thin line leads to one that is far away. Without space the figure becomes taller.
+
+    Examples
+    --------
+    >>> fig, ax = new_axes()
+    >>> marks = ax.plot([1, 2], [3, 3], "o")
+    >>> label_points(ax, {"small": (1, 3), "large": (2, 3)})
+    >>> [text.get_text() for text in ax.texts]
+    ['small', 'large']
+    """
+    from .labels import place_beside
+
+    with _course_settings():
+        choices = {name: [point] for name, point in points.items()}
+        place_beside(ax, choices, colours or _colours_of(points))
+
+
+def _colours_of(names: Iterable[str]) -> dict[str, str]:
+    return {name: style(i)["color"] for i, name in enumerate(names)}
 
 
 def mark_guess(ax: Axes, guess: Any, value: float) -> float | None:
-    """Mark a guess below the rows of a figure of ratios.
+    """Mark a guess in a row of its own, below the rows of a figure of ratios.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
         With a logarithmic x axis, and its rows at y = 0, 1, 2, ...
     guess : labkit.course.guesses.Guess or float or None
-        How many times as long the slower one was guessed to take; None marks nothing.
+        How many times as long the slower one was guessed to take. None, and a guess that is not
+        made yet, mark nothing.
     value : float
         The measured ratio. Where it is below 1, a guess of 5 is marked at 1/5.
 
@@ -329,22 +505,17 @@ def mark_guess(ax: Axes, guess: Any, value: float) -> float | None:
     >>> fig, ax = new_axes()
     >>> mark_guess(ax, 5, value=0.3)
     0.2
-    >>> ax.texts[0].get_text()
-    'your guess: 5.00 times'
+    >>> [text.get_text() for text in ax.texts]
+    ['your guess', '5.00 times']
     """
-    said = getattr(guess, "value", guess)
-    if said is None:
+    number = getattr(guess, "value", guess)
+    is_made = getattr(guess, "made", True)
+    if number is None or not is_made:
         return None
-    ratio = float(said)
+    ratio = float(number)
     if value < 1 < ratio:
         ratio = 1 / ratio
-    ax.plot(ratio, _GUESS_Y, marker="v", markersize=11, color=_GUESS_COLOUR, clip_on=False)
-    made = getattr(guess, "moved", True)
-    words = "your guess" if made else "the guess as it stood"
-    ax.annotate(
-        f"{words}: {digits(max(ratio, 1 / ratio))} times",
-        (ratio, _GUESS_Y),
-        xytext=(11, -4),
-        textcoords="offset points",
-    )
+    ax.plot(ratio, GUESS_ROW, marker="v", markersize=10, color=_GUESS_COLOUR, linestyle="none")
+    write_left(ax, GUESS_ROW, "your guess")
+    write_beside(ax, GUESS_ROW, f"{digits(max(ratio, 1 / ratio))} times")
     return ratio

@@ -41,6 +41,35 @@ def digits(x: float) -> str:
     return f"{rounded:,.{max(decimals, 0)}f}"
 
 
+def plain_number(x: float) -> str:
+    """Return a number as it is, without an exponent or idle zeros: for the ticks of an axis.
+
+    Parameters
+    ----------
+    x : float
+        Any number.
+
+    Returns
+    -------
+    str
+        With a comma between thousands and at most ten significant digits.
+
+    Examples
+    --------
+    >>> plain_number(10_000.0), plain_number(0.30000000000000004), plain_number(1e-5)
+    ('10,000', '0.3', '0.00001')
+    """
+    if not math.isfinite(x):
+        return "?"
+    if x == 0:
+        return "0"
+    decimals = max(0, 9 - math.floor(math.log10(abs(x))))
+    text = f"{x:,.{decimals}f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text.replace("-", "−")
+
+
 def _decimals(x: float) -> int:
     """Return the decimal places that leave three significant digits; negative from 1,000 on."""
     return 2 - math.floor(math.log10(abs(x)))

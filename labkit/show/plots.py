@@ -15,6 +15,7 @@ from .figure import (
     COLOURS,
     Figure,
     label_line_ends,
+    label_sizes,
     mark_guess,
     new_axes,
     plain_log_axis,
@@ -22,6 +23,8 @@ from .figure import (
     with_course_style,
 )
 from .format import MARK, digits, duration, measured, measured_count, time_unit
+from .intervals import draw_interval, draw_upright_interval, in_unit, limit_log
+from .names import listed, shortened, wrapped
 from .protocols import (
     CallLike,
     ComparisonLike,
@@ -32,16 +35,33 @@ from .protocols import (
     SweepLike,
     TimingLike,
 )
+from .rows import (
+    SMALL_TEXT,
+    height_of,
+    limit_rows,
+    name_rows,
+    row,
+    write_beside,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _GREY = "#dddddd"
+_DARK_GREY = "#555555"
+_LABEL_CHARACTERS = 36  # in one line of the label of a horizontal axis
+_UPRIGHT_CHARACTERS = 26
+_PALE_BLUE = "#9ec5e0"
 
 # A candidate this much faster than the baseline: how many times as fast is easier to read.
 _MUCH_FASTER = 0.5
 # Below this ratio a guess was about the baseline: "how many times as long does the baseline take?"
 _GUESS_WAS_ABOUT_BASELINE = 0.9
+
+
+def _axis_label(text: str, characters: int = _LABEL_CHARACTERS) -> str:
+    """Return the label of an axis on one or two lines."""
+    return wrapped(text, characters, lines=2)
 
 
 # ---- ratio: which is faster? ----
@@ -51,15 +71,16 @@ _GUESS_WAS_ABOUT_BASELINE = 0.9
 def ratio(result: ComparisonLike, guess: Any = None, of: str | None = None) -> Figure:
     """Plot the time of each candidate relative to the baseline.
 
-    Which is faster, and by how much? Each candidate is a row: its ratio with its interval on a
-    logarithmic axis, and its verdict. Ratios in the grey band count as similar.
+    Which is faster, and by how much? Each candidate is a row: its name, its ratio with its interval
+    on a logarithmic axis, and its verdict. Ratios in the grey band count as similar.
 
     Parameters
     ----------
     result : Comparison
         What was measured.
     guess : Guess or float, optional
-        How many times as long the slower one of two candidates was guessed to take.
+        How many times as long the slower one of two candidates was guessed to take. A guess that is
+        not made yet is not shown.
     of : str, optional
         The candidate whose ratio was guessed; by default the last one.
 
@@ -84,28 +105,39 @@ def ratio(result: ComparisonLike, guess: Any = None, of: str | None = None) -> F
     ratios = result.ratio
     verdicts = result.verdict
     guessed = _compared(ratios, of)
-    fig, ax = new_axes(1.3 + 0.55 * len(names))
-    ax.axvspan(1 / (1 + result.margin), 1 + result.margin, color=_GREY)
+    margin = 1 + result.margin
+    fig, ax = new_axes()
+    name_rows(ax, names)
+    guess_at = mark_guess(ax, guess, ratios[guessed].value)
+    limit_log(ax, [1 / margin, margin, guess_at or 1], ratios.values())
+    limit_rows(ax, names, guess_at)
+    ax.axvspan(1 / margin, margin, color=_GREY)
     ax.axvline(1, color="black", linewidth=1)
     for i, name in enumerate(names):
-        y = _row(names, i)
+        y = row(names, i)
         if name == result.baseline:
-            _draw_baseline(ax, y, f"{name}: baseline, {duration(result.median[name].value)}")
+            ax.plot(1, y, marker="|", markersize=18, markeredgewidth=3, color="black")
+            write_beside(ax, y, f"{duration(result.median[name].value)}, baseline")
         else:
-            label = _ratio_label(name, ratios[name], verdicts[name])
-            _draw_ratio(ax, y, i, ratios[name], label)
-    guess_at = mark_guess(ax, guess, ratios[guessed].value)
-
-    ax.set_xscale("log")
-    _limit_ratios(ax, ratios.values(), guess_at)
-    for i, name in enumerate(names):
-        if name != result.baseline:
-            _draw_arrow_heads(ax, _row(names, i), i, ratios[name])
-    ax.set_ylim(_bottom(guess_at), len(names) - 0.2)
+            draw_interval(ax, y, ratios[name], style(i))
+            write_beside(ax, y, _ratio_label(ratios[name], verdicts[name]))
     plain_log_axis(ax.xaxis, "×")
-    _hide_y_axis(ax)
-    ax.set_xlabel(f"time relative to {result.baseline} (grey: similar, within {result.margin:.0%})")
-    return Figure(fig, _ratio_caption(ratios, result.baseline, guessed, guess_at))
+    label = _axis_label(f"time relative to {result.baseline}")
+    ax.set_xlabel(f"{label}\ngrey: similar, within {100 * result.margin:.3g} %")
+    fig.set_figheight(_height_of_ratios(names, guess_at))
+    caption = _ratio_caption(ratios, result.baseline, guessed, guess_at)
+    alt = (
+        f"Chart with one row for each candidate ({listed(names)}): a mark at its time relative to "
+        f"{result.baseline}, and a bar for its interval, on a logarithmic axis."
+    )
+    if guess_at is not None:
+        alt += " A triangle in a row below marks the guess."
+    return Figure(fig, caption, alt)
+
+
+def _height_of_ratios(names: Sequence[str], guess_at: float | None) -> float:
+    height = height_of(names, row_height=0.52, more=1.0)
+    return height if guess_at is None else height + 0.4
 
 
 def _compared(ratios: Mapping[str, IntervalLike], name: str | None) -> str:
@@ -119,80 +151,11 @@ def _compared(ratios: Mapping[str, IntervalLike], name: str | None) -> str:
     return name
 
 
-def _row(names: Sequence[str], i: int) -> int:
-    """Return the y coordinate of the i-th of these rows: the first one is at the top."""
-    return len(names) - 1 - i
-
-
-def _bottom(guess_at: float | None) -> float:
-    """Return the lower limit of the y axis below row 0, with space for the mark of a guess."""
-    return -0.5 if guess_at is None else -0.9
-
-
-def _hide_y_axis(ax: Axes) -> None:
-    ax.set_yticks([])
-    ax.spines["left"].set_visible(False)
-
-
-def _ratio_label(name: str, ratio: IntervalLike, verdict: str) -> str:
-    text = f"{name}: {measured(ratio.value, '×')} the time"
+def _ratio_label(ratio: IntervalLike, verdict: str) -> str:
+    text = f"{measured(ratio.value, '×')}, {verdict}"
     if ratio.value < _MUCH_FASTER:
-        text += f" ({measured(1 / ratio.value)} times as fast)"
-    return f"{text}, {verdict}"
-
-
-def _draw_baseline(ax: Axes, y: float, label: str) -> None:
-    ax.plot(1, y, marker="|", markersize=18, color="black")
-    _label_row(ax, (1.0, y), label)
-
-
-def _draw_ratio(ax: Axes, y: float, i: int, ratio: IntervalLike, label: str) -> None:
-    looks = style(i)
-    interval = _finite_interval(ratio, factor=100)
-    ax.plot(interval, [y, y], color=looks["color"], linewidth=4, solid_capstyle="butt")
-    ax.plot(ratio.value, y, color=looks["color"], marker=looks["marker"], markersize=9)
-    _label_row(ax, (ratio.value, y), label)
-
-
-def _finite_interval(ratio: IntervalLike, factor: float) -> tuple[float, float]:
-    """Return the ends of an interval that a log axis can show: at most `factor` from its value."""
-    return max(ratio.low, ratio.value / factor), min(ratio.high, ratio.value * factor)
-
-
-def _label_row(ax: Axes, point: tuple[float, float], text: str) -> None:
-    ax.annotate(
-        text,
-        point,
-        xytext=(0, 11),
-        textcoords="offset points",
-        ha="center",
-        annotation_clip=False,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-    )
-
-
-def _limit_ratios(ax: Axes, ratios: Iterable[IntervalLike], guess_at: float | None) -> None:
-    """Limit the x axis to all ratios, 1 and the guess, with space for labels on both sides."""
-    shown = [1.0]
-    shown.extend(ratio.value for ratio in ratios)
-    if guess_at is not None:
-        shown.append(guess_at)
-    span = max(shown) / min(shown)
-    space = 1.6 * max(1.3, span**0.3)
-    ax.set_xlim(min(shown) / space, max(shown) * space)
-
-
-def _draw_arrow_heads(ax: Axes, y: float, i: int, ratio: IntervalLike) -> None:
-    """Mark where an interval goes on beyond the limits of the axis."""
-    left, right = ax.get_xlim()
-    if ratio.low < left:
-        _draw_arrow_head(ax, left, y, "<", i)
-    if ratio.high > right:
-        _draw_arrow_head(ax, right, y, ">", i)
-
-
-def _draw_arrow_head(ax: Axes, x: float, y: float, marker: str, i: int) -> None:
-    ax.plot(x, y, marker=marker, markersize=9, color=style(i)["color"], clip_on=False)
+        text += f"\n{measured(1 / ratio.value)} times as fast"
+    return text
 
 
 def _ratio_caption(
@@ -229,9 +192,8 @@ def times(result: ComparisonLike | TimingLike) -> Figure:
     Returns
     -------
     Figure
-        The slowest hundredth of all samples is beyond the right edge, and the label of the axis
-        says how many that are. The caption gives the first and the third quartile of each
-        candidate.
+        The slowest hundredth of all samples is beyond the right edge; the label of the axis says
+        how many these are. The caption gives the first and the third quartile of each candidate.
 
     Examples
     --------
@@ -241,27 +203,40 @@ def times(result: ComparisonLike | TimingLike) -> Figure:
     """
     samples = _samples_by_name(result)
     names = list(samples)
-    fig, ax = new_axes(1.2 + 0.8 * len(names))
     medians = _medians_by_name(result)
     unit, size = time_unit(medians.values())
     all_samples = [t for values in samples.values() for t in values]
     edge = _quantile(all_samples, 0.99)
+    fig, ax = new_axes(height_of(names, row_height=0.72))
+    name_rows(ax, names, guides=False)
+    shown = []
     for i, name in enumerate(names):
-        y = _row(names, i)
+        y = row(names, i)
         inside = [t / size for t in samples[name] if t <= edge]
+        shown.extend(inside)
         _draw_samples(ax, y, i, inside)
         median = medians[name] / size
+        shown.append(median)
         ax.plot([median, median], [y - 0.36, y + 0.36], color="black", linewidth=2.5)
-        label = f"{name}: median {MARK}{digits(median)} {unit}"
-        ax.annotate(label, (median, y + 0.38), ha="left", va="bottom")
-    ax.set_xscale("log")
+        write_beside(ax, y, f"median {MARK}{digits(median)} {unit}")
+    limit_log(ax, shown)
+    limit_rows(ax, names)
     plain_log_axis(ax.xaxis)
-    _hide_y_axis(ax)
-    ax.set_ylim(-0.5, len(names) - 0.2)
     beyond = sum(t > edge for t in all_samples)
-    hidden = f"{beyond} of {len(all_samples)} samples lie beyond the right edge"
-    ax.set_xlabel(f"time per call in {unit} ({hidden})")
-    return Figure(fig, _times_caption(samples))
+    ax.set_xlabel(f"time per call in {unit}{_beyond_in_words(beyond, len(all_samples))}")
+    alt = (
+        f"Chart with one row of dots for each candidate ({listed(names)}): a dot for each sample "
+        "on a logarithmic axis of time, and an upright bar at the median."
+    )
+    return Figure(fig, _times_caption(samples), alt)
+
+
+def _beyond_in_words(beyond: int, samples: int) -> str:
+    """Return a line that says how many samples are not shown; nothing if all are."""
+    if beyond == 0:
+        return ""
+    verb = "lies" if beyond == 1 else "lie"
+    return f"\n{beyond:,} of {samples:,} samples {verb} beyond the right edge"
 
 
 def _samples_by_name(result: Any) -> Mapping[str, Sequence[float]]:
@@ -286,7 +261,7 @@ def _draw_samples(ax: Axes, y: float, i: int, values: Sequence[float]) -> None:
     # The dots are spread over the height of the row, in the same way each time.
     heights = [y + 0.22 * math.sin(7.3 * k) for k in range(len(values))]
     looks = style(i)
-    ax.scatter(values, heights, s=14, alpha=0.45, color=looks["color"], marker=looks["marker"])
+    ax.scatter(values, heights, s=16, alpha=0.5, color=looks["color"], marker=looks["marker"])
 
 
 def _times_caption(samples: Mapping[str, Sequence[float]]) -> str:
@@ -326,29 +301,38 @@ def rounds(result: ComparisonLike) -> Figure:
     """
     fig, ax = new_axes(3.4)
     baseline = result.samples[result.baseline]
+    count = len(baseline)
+    right = count + 0.5 + 0.02 * count
     ratios = result.ratio
-    ends = {}
-    colours = {}
+    ends = {f"{result.baseline} (= 1)": (right, 1.0)}
+    colours = {f"{result.baseline} (= 1)": "black"}
+    shown = [1.0]
+    parts = []
+    ax.axhline(1, color="black", linewidth=1)
     for i, (name, samples) in enumerate(result.samples.items()):
         if name == result.baseline:
             continue
         values = [t / b for t, b in zip(samples, baseline, strict=True)]
         ratio = ratios[name].value
-        ax.plot(values, **_marker_only(i), markersize=4, alpha=0.6)
+        shown.extend([*values, ratio])
+        ax.plot(range(1, count + 1), values, **_marker_only(i), markersize=5, alpha=0.6)
         ax.axhline(ratio, **_line_only(i))
-        ends[name] = (len(values) - 1, ratio)
+        ends[name] = (right, ratio)
         colours[name] = style(i)["color"]
-    ax.axhline(1, color="black", linewidth=1)
-    ax.set_yscale("log")
+        parts.append(f"{name} takes {measured(ratio, '×')} the time of {result.baseline}")
+    ax.set_xlim(0.5 - 0.02 * count, right)
+    limit_log(ax, shown, axis="y")
     plain_log_axis(ax.yaxis, "×")
-    label_line_ends(ax, ends, colours=colours)
     ax.set_xlabel("round")
-    ax.set_ylabel(f"time relative to {result.baseline}")
-    parts = []
-    for name, (_, ratio) in ends.items():
-        relative = measured(ratio, "×")
-        parts.append(f"{name} takes {relative} the time of {result.baseline}")
-    return Figure(fig, f"Ratio round by round: in the median, {'; '.join(parts)}.")
+    ax.set_ylabel(_axis_label(f"time relative to {result.baseline}", _UPRIGHT_CHARACTERS))
+    label_line_ends(ax, ends, colours=colours)
+    compared = listed(name for name in result.samples if name != result.baseline)
+    alt = (
+        f"Chart of the rounds in the order of time: a mark in each round for each candidate "
+        f"({compared}), at its time relative to {result.baseline} on a logarithmic axis, and a "
+        "line at its median."
+    )
+    return Figure(fig, f"Ratio round by round: in the median, {'; '.join(parts)}.", alt)
 
 
 def _marker_only(i: int) -> dict[str, Any]:
@@ -400,28 +384,37 @@ def scaling(result: SweepLike, per: str | None = None, xlabel: str | None = None
     lines = _medians_by_size(result)
     unit, unit_size = _unit_of_lines(lines.values(), divisors)
     scales = [divisor * unit_size for divisor in divisors]
-    fig, ax = new_axes(4.2)
-    ends = {}
-    for i, (name, medians) in enumerate(lines.items()):
-        values = [median.value / scale for median, scale in zip(medians, scales, strict=True)]
-        ax.errorbar(sizes, values, yerr=_error_bars(medians, scales), **style(i), capsize=3)
-        ends[name] = (sizes[-1], values[-1])
+    fig, ax = new_axes(4.0)
     ax.set_xscale("log", base=_log_base(sizes))
-    ax.set_yscale("log")
-    ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
-    ax.minorticks_off()
+    ax.margins(x=0.05)
+    scaled = {}
+    for name, medians in lines.items():
+        scaled[name] = [in_unit(m, scale) for m, scale in zip(medians, scales, strict=True)]
+    limit_log(ax, [], (interval for line in scaled.values() for interval in line), axis="y")
     _show_a_decade(ax)
+    ends = {}
+    for i, (name, intervals) in enumerate(scaled.items()):
+        ax.plot(sizes, [interval.value for interval in intervals], **style(i))
+        for size, interval in zip(sizes, intervals, strict=True):
+            draw_upright_interval(ax, size, interval, style(i)["color"])
+        ends[name] = (sizes[-1], intervals[-1].value)
+    label_sizes(ax.xaxis, sizes)
     plain_log_axis(ax.yaxis)
-    ax.set_xlabel(xlabel or result.label)
-    ax.set_ylabel(f"time per {per or 'call'} in {unit}")
-    ax.grid(alpha=0.25)
+    ax.set_xlabel(_axis_label(xlabel or result.label))
+    ax.set_ylabel(_axis_label(f"time per {per or 'call'} in {unit}", _UPRIGHT_CHARACTERS))
+    ax.grid()
     label_line_ends(ax, ends)
     parts = []
     for name, medians in lines.items():
         first = duration(medians[0].value / divisors[0])
         last = duration(medians[-1].value / divisors[-1])
         parts.append(f"{name} goes from {first} at {sizes[0]} to {last} at {sizes[-1]}")
-    return Figure(fig, f"Time per {per or 'call'} against {result.label}: {'; '.join(parts)}.")
+    alt = (
+        f"Chart of the time per {per or 'call'} against {xlabel or result.label}, both axes "
+        f"logarithmic: one line with intervals for each candidate ({listed(lines)})."
+    )
+    caption = f"Time per {per or 'call'} against {result.label}: {'; '.join(parts)}."
+    return Figure(fig, caption, alt)
 
 
 def _need_numbers(sizes: Sequence[Any]) -> None:
@@ -446,20 +439,6 @@ def _unit_of_lines(
     for medians in lines:
         seconds.extend(m.value / divisor for m, divisor in zip(medians, divisors, strict=True))
     return time_unit(seconds)
-
-
-def _error_bars(
-    medians: Sequence[IntervalLike], scales: Sequence[float]
-) -> tuple[list[float], list[float]]:
-    """Return the lengths of the bars below and above each median; an open end is cut off."""
-    below = []
-    above = []
-    for median, scale in zip(medians, scales, strict=True):
-        low = max(median.low, 0)
-        high = min(median.high, 3 * median.value)
-        below.append((median.value - low) / scale)
-        above.append((high - median.value) / scale)
-    return below, above
 
 
 def _log_base(sizes: Sequence[float]) -> int:
@@ -534,16 +513,36 @@ def break_even(result: ComparisonLike, calls: int | None = None) -> Figure:
         total = totals[name] / size
         ax.plot([1, end], [result.first_call[name] / size, total], **style(i))
         ends[name] = (end, total)
-    caption = _break_even_caption(result, prepared, even, end)
-    if even and _costs_more_at_first(result, prepared):
-        ax.axvline(even, color="#555555", linestyle=":")
-        label = f"even after {measured_count(even, 'calls')}"
-        top = ax.get_ylim()[1]
-        ax.annotate(label, (even, top), xytext=(4, -10), textcoords="offset points")
+    if even and even <= end and _costs_more_at_first(result, prepared):
+        ax.axvline(even, color=_DARK_GREY, linestyle=":")
+        _write_above(ax, even, end, f"even after {measured_count(even, 'calls')}")
     ax.set_xlabel("number of calls")
     ax.set_ylabel(f"total time in {unit}")
     label_line_ends(ax, ends)
-    return Figure(fig, caption)
+    alt = (
+        "Chart of the total time against the number of calls: "
+        f"one line for each candidate ({listed(names)})."
+    )
+    return Figure(fig, _break_even_caption(result, prepared, even, end), alt)
+
+
+def _write_above(ax: Axes, x: float, end: float, text: str) -> None:
+    """Write a text above the axes at x, such that it ends within the figure."""
+    side = "left"
+    if x > 0.3 * end:
+        side = "center"
+    if x > 0.7 * end:
+        side = "right"
+    ax.annotate(
+        text,
+        (x, 1),
+        xycoords=ax.get_xaxis_transform(),
+        xytext=(0, 4),
+        textcoords="offset points",
+        ha=side,
+        fontsize=SMALL_TEXT,
+        annotation_clip=False,
+    )
 
 
 def _first_compared(result: ComparisonLike) -> str:
@@ -620,19 +619,29 @@ def timeline(spans: Mapping[str, Sequence[tuple[float, float]]], caption: str) -
     lanes = list(spans)
     begin, end = _first_and_last(spans.values())
     unit, size = time_unit([end - begin])
-    fig, ax = new_axes(1.0 + 0.6 * len(lanes))
+    fig, ax = new_axes(height_of(lanes, row_height=0.55, more=0.85))
+    length = max((end - begin) / size, 1e-9)
     for i, lane in enumerate(lanes):
         bars = [((start - begin) / size, (stop - start) / size) for start, stop in spans[lane]]
+        colour = style(i)["color"]
+        # The white edge that sets off two bars would hide a thin one.
+        edges = [colour if width < length / 150 else "white" for _, width in bars]
         ax.broken_barh(
             bars,
-            (_row(lanes, i) - 0.35, 0.7),
-            facecolors=style(i)["color"],
-            edgecolor="white",
+            (row(lanes, i) - 0.36, 0.72),
+            facecolors=colour,
+            edgecolors=edges,
             hatch=_HATCHES[i % len(_HATCHES)],
         )
-    _name_rows(ax, lanes)
+    name_rows(ax, lanes, guides=False)
+    limit_rows(ax, lanes)
+    ax.set_xlim(-0.01 * length, 1.01 * length)
     ax.set_xlabel(f"time in {unit}")
-    return Figure(fig, caption)
+    alt = (
+        f"Chart with one lane for each worker ({listed(lanes)}): "
+        "a bar from the start to the end of each piece of work."
+    )
+    return Figure(fig, caption, alt)
 
 
 def _first_and_last(
@@ -645,19 +654,18 @@ def _first_and_last(
     return min(moments), max(moments)
 
 
-def _name_rows(ax: Axes, names: Sequence[str]) -> None:
-    """Name the rows at the y axis, the first one at the top."""
-    ax.set_yticks(range(len(names)), list(reversed(names)))
-
-
 # ---- strip: what did each call do? ----
 
 # Marker and colour of a call, in the order of the legend.
 _CALL_STYLES = {
-    "replayed": ("o", COLOURS[2]),
     "traced": ("s", COLOURS[0]),
     "retraced": ("X", COLOURS[1]),
+    "replayed": ("o", COLOURS[2]),
 }
+
+_FEWEST_PLACES = 8  # on the axis: the marks of two calls are not at the ends of the figure
+_MOST_LABELLED_CALLS = 12
+_MOST_CALLS_IN_ALT = 12
 
 
 @with_course_style
@@ -682,26 +690,50 @@ def strip(result: CountLike) -> Figure:
     >>> strip(Count(calls=[Call("f", 1, "int32[]"), Call("f"), Call("f")]))
     3 calls: 1 traced, 2 replayed.
     """
+    from .labels import write_slanted
+
     words = _what_calls_did(result.calls)
-    # The reasons are written at a slant of 35 degrees, so a longer one needs more height.
-    longest = max((len(call.why) for call in result.calls), default=0)
-    slant = 0.045 * longest
-    fig, ax = new_axes(1.5 + max(0.7, slant))
-    for x, (call, word) in enumerate(zip(result.calls, words, strict=True), start=1):
+    places = max(len(words), _FEWEST_PLACES)
+    fig, ax = new_axes(1.4)
+    ax.set_xlim(0.3, places + 0.7)
+    ax.set_ylim(-1, 1)
+    size = max(4.0, min(12.0, 330 / places))
+    for x, word in enumerate(words, start=1):
         marker, colour = _CALL_STYLES[word]
-        ax.plot(x, 0, marker=marker, markersize=12, color=colour)
-        if call.why:
-            ax.annotate(call.why, (x, 0.12), rotation=35, fontsize=10)
+        ax.plot(x, 0, marker=marker, markersize=size, color=colour)
     for word, (marker, colour) in _CALL_STYLES.items():
         if word in words:
-            ax.plot([], [], marker=marker, color=colour, linestyle="none", label=word)
+            looks: dict[str, Any] = {"marker": marker, "color": colour, "markersize": 9}
+            ax.plot([], [], linestyle="none", label=word, **looks)
     if words:
-        ax.legend(loc="lower center", ncols=3, frameon=False)
-    ax.set_ylim(-0.8, max(1.4, 0.5 + 2 * slant))
-    ax.set_xlim(0, max(len(words), 6) + 1.5)
-    _hide_y_axis(ax)
-    ax.set_xlabel("call")
-    return Figure(fig, _strip_caption(result.calls, words))
+        fig.legend(loc="outside upper left", ncols=3)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    ax.spines["bottom"].set_bounds(1, max(len(words), 1))
+    label_sizes(ax.xaxis, _labelled_calls(len(words)))
+    ax.set_xlabel("call", loc="left")
+    reasons = {x: call.why for x, call in enumerate(result.calls, start=1) if call.why}
+    if reasons:
+        write_slanted(ax, reasons, above=size / 2 + 8)
+    return Figure(fig, _strip_caption(result.calls, words), _strip_alt(words))
+
+
+def _labelled_calls(calls: int) -> list[int]:
+    """Return the numbers of the calls that are labelled: the first one, round ones, the last."""
+    if calls <= _MOST_LABELLED_CALLS:
+        return list(range(1, max(calls, 1) + 1))
+    step = 1
+    while calls > 8 * step:
+        step *= 5 if str(step).startswith("1") else 2
+    return [1, *range(step, calls, step), calls]
+
+
+def _strip_alt(words: Sequence[str]) -> str:
+    if not words:
+        return "Empty strip of calls."
+    shown = ", ".join(words[:_MOST_CALLS_IN_ALT])
+    more = " and so on" if len(words) > _MOST_CALLS_IN_ALT else ""
+    return f"Strip with a mark for each call of a tf.function, in order: {shown}{more}."
 
 
 def _what_calls_did(calls: Iterable[CallLike]) -> list[str]:
@@ -768,26 +800,35 @@ def growth(result: GrowthLike) -> Figure:
     name, size, label = _GROWTH_AXES[result.what]
     calls = [result.calls * (i + 1) for i in range(len(result.values))]
     values = [value / size for value in result.values]
+    resolution = result.resolution / size
     fig, ax = new_axes(3.2)
+    ax.set_ylim(*_limits_of_growth(values, resolution))
     ax.plot(calls, values, marker="o", color=COLOURS[0])
-    if result.resolution:
-        _shade_resolution(ax, calls[0], values, result.resolution / size)
     ax.set_xlabel("calls")
+    if resolution:
+        ax.axhspan(-resolution, resolution, color=_GREY)
+        ax.set_xlabel("calls\ngrey: too small to tell from no growth")
     ax.set_ylabel(label)
+    alt = f"Chart of the {label} against the calls: a line with a mark after each block of calls."
+    return Figure(fig, _growth_caption(result, name, calls[-1]), alt)
+
+
+def _limits_of_growth(values: Sequence[float], resolution: float) -> tuple[float, float]:
+    """Return the limits of the y axis: marks are whole, and a change that is none looks small."""
+    low = min(0.0, *values)
+    high = max(0.0, 2 * resolution, *values)
+    if high == low:
+        high = 1.0
+    space = 0.07 * (high - low)
+    return low - space, high + space
+
+
+def _growth_caption(result: GrowthLike, name: str, calls: int) -> str:
     if result.verdict == "unclear":
-        caption = f"{calls[-1]:,} calls are too few to tell whether the {name} keeps growing."
-    elif result.verdict == "leak":
-        caption = f"Over {calls[-1]:,} calls the {name} is still growing at the end."
-    else:
-        caption = f"Over {calls[-1]:,} calls the {name} does not keep growing."
-    return Figure(fig, caption)
-
-
-def _shade_resolution(ax: Axes, x: float, values: Sequence[float], resolution: float) -> None:
-    """Shade the changes that are too small to tell from none."""
-    ax.axhspan(0, resolution, color=_GREY)
-    ax.annotate("grey: too small to tell", (x, resolution), va="bottom")
-    ax.set_ylim(min(0, *values), max(2 * resolution, 1.1 * max(values)))
+        return f"{calls:,} calls are too few to tell whether the {name} keeps growing."
+    if result.verdict == "leak":
+        return f"Over {calls:,} calls the {name} is still growing at the end."
+    return f"Over {calls:,} calls the {name} does not keep growing."
 
 
 # ---- shares: where does the time go? ----
@@ -824,16 +865,32 @@ def shares(result: ProfileLike) -> Figure:
     Python code takes ≈75.0 % of a call, TensorFlow's operations ≈25.0 %, other compiled code ...
     """
     owners = list(result.shares)
-    fig, ax = new_axes(1.1 + 0.45 * len(owners))
+    fig, ax = new_axes(height_of(owners, row_height=0.42))
     for i, owner in enumerate(owners):
-        y = _row(owners, i)
+        y = row(owners, i)
         percent = 100 * result.shares[owner]
-        ax.barh(y, percent, **_CODE_STYLES[_kind_of_code(owner)])
-        ax.annotate(f" {measured(percent, '%')}", (percent, y), va="center")
-    _name_rows(ax, owners)
-    ax.set_xlim(0, 112 * max(result.shares.values()))
+        ax.barh(y, percent, height=0.7, **_CODE_STYLES[_kind_of_code(owner)])
+        _write_at_end(ax, (percent, y), measured(percent, "%"))
+    name_rows(ax, owners, guides=False)
+    limit_rows(ax, owners)
+    ax.set_xlim(0, max(1.0, 100 * max(result.shares.values())))
     ax.set_xlabel("share of the time of one call, in %")
-    return Figure(fig, _shares_caption(result.shares))
+    alt = f"Bar chart of the share of the time of one call, by owner of the code: {listed(owners)}."
+    return Figure(fig, _shares_caption(result.shares), alt)
+
+
+def _write_at_end(ax: Axes, end: tuple[float, float], text: str, **properties: Any) -> None:
+    """Write a text to the right of a bar."""
+    ax.annotate(
+        text,
+        end,
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=SMALL_TEXT,
+        annotation_clip=False,
+        **properties,
+    )
 
 
 def _kind_of_code(owner: str) -> str:
@@ -856,6 +913,9 @@ def _shares_caption(shares: Mapping[str, float]) -> str:
 
 
 # ---- ladder: all candidates of one model, in order ----
+
+_LEGEND_CHARACTERS = 24  # of a name
+_LEGEND_WIDTH = 60  # characters
 
 
 @with_course_style
@@ -895,57 +955,60 @@ def ladder(ladders: Mapping[str, ComparisonLike], unit: str = "call", guess: Any
     names = list(results[0].samples)
     baseline = results[0].baseline
     first = _first_compared(results[0])
-    fig, ax = new_axes(1.4 + 0.42 * len(names))
-    ax.axvline(1, color="black", linewidth=1.5)
+    fig, ax = new_axes()
+    labels = [f"{name} (= 1)" if name == baseline else name for name in names]
+    name_rows(ax, labels)
+    guess_at = mark_guess(ax, guess, results[-1].ratio[first].value)
+    intervals = [ratio for result in results for ratio in result.ratio.values()]
+    limit_log(ax, [1, guess_at or 1], intervals)
+    limit_rows(ax, names, guess_at)
+    ax.axvline(1, color="black", linewidth=1)
     for i, (model, result) in enumerate(ladders.items()):
         ratios = result.ratio
         for k, name in enumerate(names):
             if name == baseline:
                 continue
-            y = _row(names, k) + _shift(i, len(ladders))
-            _draw_candidate(ax, y, i, ratios[name])
+            y = row(names, k) + _shift(i, len(ladders))
+            draw_interval(ax, y, ratios[name], style(i))
             if len(ladders) == 1:
-                _label_candidate(ax, y, ratios[name].value)
-        looks = style(i)
-        ax.plot([], [], color=looks["color"], marker=looks["marker"], linestyle="none", label=model)
-    guess_at = mark_guess(ax, guess, results[-1].ratio[first].value)
-    ax.set_ylim(_bottom(guess_at), len(names) - 0.4)
-    _name_rows(ax, [f"{name} (= 1)" if name == baseline else name for name in names])
-    ax.set_xscale("log")
-    ax.margins(x=0.12)
+                write_beside(ax, y, measured(ratios[name].value, "×"))
+        ax.plot([], [], **_marker_only(i), label=_legend_label(model))
     plain_log_axis(ax.xaxis, "×")
-    # The labels of seven decades would run into each other.
-    ax.xaxis.get_major_locator().set_params(numticks=5)  # type: ignore[call-arg]
-    ax.grid(axis="x", alpha=0.25)
-    ax.set_xlabel(f"time per {unit}, relative to {baseline}")
+    ax.set_xlabel(_axis_label(f"time per {unit}, relative to {baseline}"))
+    more = 0.9 if guess_at is None else 1.3
     if len(ladders) > 1:
-        ax.legend(loc="lower right", frameon=False)
+        columns = _columns_of_legend(ladders)
+        fig.legend(loc="outside upper left", ncols=columns)
+        more += 0.22 * math.ceil(len(ladders) / columns)
+    row_height = max(0.38, 0.1 + 0.16 * len(ladders))
+    fig.set_figheight(height_of(labels, row_height, more))
     parts = [_ladder_part(model, result, first) for model, result in ladders.items()]
-    return Figure(fig, f"Time per {unit}. {'; '.join(parts)}.")
+    alt = (
+        f"Chart with one row for each candidate ({listed(names)}): a mark at its time per {unit} "
+        f"relative to {baseline}, and a bar for its interval, on a logarithmic axis."
+    )
+    if len(ladders) > 1:
+        alt += f" Each row has one mark for each model ({listed(ladders)})."
+    return Figure(fig, f"Time per {unit}. {'; '.join(parts)}.", alt)
 
 
 def _shift(i: int, models: int) -> float:
     """Return how far above its row the mark of the i-th model is."""
     if models == 1:
         return 0.0
-    return 0.22 * (1 - i)
+    return 0.7 * (0.5 - i / (models - 1)) * (models - 1) / models
 
 
-def _draw_candidate(ax: Axes, y: float, i: int, ratio: IntervalLike) -> None:
-    looks = style(i)
-    interval = _finite_interval(ratio, factor=9)
-    ax.plot(interval, [y, y], color=looks["color"], linewidth=4)
-    ax.plot(ratio.value, y, color=looks["color"], marker=looks["marker"], markersize=7)
+def _legend_label(name: str) -> str:
+    """Return a name on one line; matplotlib leaves out what begins with an underscore."""
+    text = shortened(name, _LEGEND_CHARACTERS)
+    return f"\u200b{text}" if text.startswith("_") else text
 
 
-def _label_candidate(ax: Axes, y: float, ratio: float) -> None:
-    ax.annotate(
-        measured(ratio, "×"),
-        (ratio, y),
-        xytext=(0, 7),
-        textcoords="offset points",
-        ha="center",
-    )
+def _columns_of_legend(names: Iterable[str]) -> int:
+    """Return how many names have space beside each other above a figure."""
+    longest = max(len(shortened(name, _LEGEND_CHARACTERS)) for name in names)
+    return max(1, _LEGEND_WIDTH // (longest + 4))
 
 
 def _ladder_part(model: str, result: ComparisonLike, first: str) -> str:
@@ -1014,58 +1077,134 @@ def roofline(peak: float, bandwidth: float, points: Mapping[str, tuple[float, fl
     >>> roofline(100e9, 10e9, {"small": (1.0, 5e9), "large": (100.0, 50e9)})
     Roofline: small ≈5.00 GFLOP/s, ≈50.0 % of its limit; large ≈50.0 GFLOP/s, ≈50.0 % of its limit.
     """
-    fig, ax = new_axes(4.6)
-    _draw_limits(ax, peak, bandwidth, [intensity for intensity, _ in points.values()])
-    heights = _label_heights(points, peak)
-    for i, (name, (intensity, speed)) in enumerate(points.items()):
-        ax.plot(intensity, speed / 1e9, **_marker_only(i), markersize=9)
-        ax.annotate(name, (1.35 * intensity, heights[name]), color=style(i)["color"], va="center")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
+    fig, ax = new_axes(4.4)
+    from .labels import place_beside
+
+    limits = _draw_limits(ax, peak, bandwidth, list(points.values()))
     plain_log_axis(ax.xaxis)
     plain_log_axis(ax.yaxis)
-    ax.grid(alpha=0.25)
+    ax.grid()
     ax.set_xlabel("floating-point operations per byte read or written")
     ax.set_ylabel("speed in GFLOP/s")
     parts = []
-    for name, (intensity, speed) in points.items():
+    places = {}
+    colours = {}
+    for i, (name, (intensity, speed)) in enumerate(points.items()):
+        ax.plot(intensity, speed / 1e9, **_marker_only(i), markersize=9)
+        places[name] = [(intensity, speed / 1e9)]
+        colours[name] = style(i)["color"]
         share = speed / min(peak, intensity * bandwidth)
         speed_text = measured(speed / 1e9, "GFLOP/s")
         parts.append(f"{name} {speed_text}, {measured(100 * share, '%')} of its limit")
-    return Figure(fig, f"Roofline: {'; '.join(parts)}.")
+    place_beside(ax, places | limits, colours | dict.fromkeys(limits, "black"))
+    alt = (
+        "Chart of speed against operations per byte, both axes logarithmic. A line rises with the "
+        "limit of the memory to that of the processor, and is level from there. "
+        f"Marks: {listed(points)}."
+    )
+    return Figure(fig, f"Roofline: {'; '.join(parts)}.", alt)
 
 
-def _draw_limits(ax: Axes, peak: float, bandwidth: float, intensities: Sequence[float]) -> None:
-    """Draw the limit of the memory, which rises, and that of the processor, which is level."""
+def _draw_limits(
+    ax: Axes, peak: float, bandwidth: float, points: Sequence[tuple[float, float]]
+) -> dict[str, list[tuple[float, float]]]:
+    """Draw the limit of the memory, which rises, and that of the processor, which is level.
+
+    Return points on each of them, by its name. There is space for these and for those of the calls.
+    """
     ridge = peak / bandwidth
-    left = min(*intensities, ridge) / 8
-    right = max(*intensities, ridge) * 40  # space for the names of the points
-    low = left * bandwidth / 1e9
-    high = peak / 1e9
+    intensities = [ridge, *(intensity for intensity, _ in points)]
+    left, right = min(intensities) / 8, max(intensities) * 8
+    low, high = left * bandwidth / 1e9, peak / 1e9
+    speeds = [low, high, *(speed / 1e9 for _, speed in points)]
+    ax.set(xscale="log", yscale="log")
+    ax.set_xlim(left, right)
+    ax.set_ylim(min(speeds) / 3, max(speeds) * 3)
     ax.plot([left, ridge, right], [low, high, high], color="black", linewidth=2.5)
-    _label_limit(ax, f"peak {measured(high, 'GFLOP/s')}", (ridge, high), (0, 7))
-    _label_limit(ax, f"memory {measured(bandwidth / 1e9, 'GB/s')}", (left, low), (14, -4))
+    memory = []
+    processor = []
+    for share in (0.5, 0.3, 0.7, 0.15, 0.85):
+        memory.append((_between(left, ridge, share), _between(low, high, share)))
+        processor.append((_between(ridge, right, share), high))
+    return {
+        f"memory {measured(bandwidth / 1e9, 'GB/s')}": memory,
+        f"peak {measured(high, 'GFLOP/s')}": processor,
+    }
 
 
-def _label_limit(
-    ax: Axes, text: str, point: tuple[float, float], offset: tuple[float, float]
-) -> None:
-    ax.annotate(text, point, xytext=offset, textcoords="offset points")
+def _between(low: float, high: float, share: float) -> float:
+    """Return the number at this share of the way from one to another, on a logarithmic axis."""
+    return low * (high / low) ** share
 
 
-def _label_heights(points: Mapping[str, tuple[float, float]], peak: float) -> dict[str, float]:
-    """Return the y coordinate of each name: names of points in one column do not overlap."""
-    slowest = min(speed for _, speed in points.values())
-    decades = 1 + math.log10(peak / slowest)
-    line_height = 0.05 * decades  # of a line of text, on the logarithmic axis
-    fastest_first = sorted(points, key=lambda name: points[name][1], reverse=True)
-    lowest: dict[float, float] = {}  # by column
-    heights = {}
-    for name in fastest_first:
-        intensity, speed = points[name]
-        height = math.log10(speed / 1e9)
-        if intensity in lowest:
-            height = min(height, lowest[intensity] - line_height)
-        lowest[intensity] = height
-        heights[name] = 10**height
-    return heights
+# ---- the story: what does one row cost now? ----
+
+
+@with_course_style
+def cost_of_one_row(result: ComparisonLike, rows: Mapping[str, int] | None = None) -> Figure:
+    """Plot what one row costs with each candidate, from the first to the newest one.
+
+    Parameters
+    ----------
+    result : Comparison
+        Its candidates in the order in which the lessons introduce them; the first is the baseline.
+    rows : dict of str to int, optional
+        Rows per call of the candidates that take more than one.
+
+    Returns
+    -------
+    Figure
+        A bar per candidate on a logarithmic axis; the newest one is dark. The caption says how many
+        times as much a row costs with the first candidate as with the newest.
+
+    Raises
+    ------
+    ValueError
+        `rows` names something that is no candidate, or fewer rows than 1.
+
+    Examples
+    --------
+    >>> import time
+    >>> from labkit.measure.compare import compare
+    >>> cost = compare({"predict": lambda: time.sleep(2e-3), "call": lambda: None}, budget=0.1)
+    >>> type(cost_of_one_row(cost)).__name__
+    'Figure'
+    """
+    per_call = dict(rows or {})
+    names = list(result.median)
+    unknown = [name for name in per_call if name not in names]
+    if unknown:
+        raise ValueError(f"no candidate {unknown[0]!r}; there are: {', '.join(names)}")
+    if any(n < 1 for n in per_call.values()):
+        raise ValueError(f"a call takes at least one row, got {per_call}")
+
+    seconds = {}
+    for name in names:
+        seconds[name] = result.median[name].value / per_call.get(name, 1)
+    unit, size = time_unit(seconds.values())
+    fig, ax = new_axes(height_of(names, row_height=0.46))
+    costs = [value / size for value in seconds.values()]
+    left = min(costs) / 4
+    ax.set_xscale("log")
+    ax.set_xlim(left, max(costs))
+    for i, name in enumerate(names):
+        y = row(names, i)
+        is_newest = i == len(names) - 1
+        colour = COLOURS[0] if is_newest else _PALE_BLUE
+        weight = "bold" if is_newest else "normal"
+        ax.barh(y, costs[i] - left, left=left, height=0.6, color=colour)
+        _write_at_end(ax, (costs[i], y), duration(seconds[name]), weight=weight)
+    name_rows(ax, names, guides=False)
+    limit_rows(ax, names)
+    plain_log_axis(ax.xaxis)
+    ax.set_xlabel(f"time per row in {unit}")
+    alt = f"Bar chart of the time per row on a logarithmic axis, by candidate: {listed(names)}."
+    return Figure(fig, _cost_caption(seconds), alt)
+
+
+def _cost_caption(seconds: Mapping[str, float]) -> str:
+    names = list(seconds)
+    costs = ", ".join(f"{name} {duration(value)}" for name, value in seconds.items())
+    first, newest = seconds[names[0]], seconds[names[-1]]
+    saved = measured(first / newest, "×")
+    return f"What one row costs now: {costs}. {names[0]} costs {saved} as much as {names[-1]}."

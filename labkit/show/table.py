@@ -1,9 +1,23 @@
 """A table whose text form and HTML form hold the same cells."""
 
-import html
 from collections.abc import Iterable, Sequence
 
 from .format import MARK
+from .message import cell_html, inline_html
+
+# JupyterLab centres tables and sets every cell to the right.
+_TABLE_STYLE = "table-layout:auto;margin:0 0 0.25em;font-variant-numeric:tabular-nums"
+_CAPTION_STYLE = "caption-side:top;text-align:left;padding:0 0 0.25em"
+# In a narrow window the cells move closer together, before anything is cut.
+_CELL_STYLE = "white-space:normal;vertical-align:top;padding:0.35em min(0.6em, 0.6vw)"
+# There, and only there, short cells break too; before that it is the long texts that shrink.
+_MIN_WIDTH = "min-width:min({width:.1f}em, 20vw - 80px)"
+_SHORT_CELL = 24  # characters
+_WIDTH_OF_LETTER = 0.55  # em, on average
+# Of numbers, in em. Not by their letters: the page of another run must differ in the numbers only.
+_WIDTH_OF_NUMBER = 4.5
+_WIDTH_OF_INTERVAL = 10.5
+_LONG_WORD = 12  # characters after which a name may break, at an underscore
 
 
 class Table:
@@ -19,6 +33,9 @@ class Table:
         The sentence above the table.
     notes : sequence of str
         Lines below the table.
+    sides : sequence of str, optional
+        ``"left"`` or ``"right"`` for each column. Unless given, a column after the first is set to
+        the right if one of its cells holds a number.
 
     Attributes
     ----------
@@ -36,10 +53,6 @@ class Table:
     ValueError
         A row has more or fewer cells than there are columns.
 
-    Notes
-    -----
-    A column after the first is set to the right if one of its cells holds a number.
-
     Examples
     --------
     >>> Table(["function", "calls"], [["slow", "10"], ["fast", "1"]], "Two functions")
@@ -49,12 +62,15 @@ class Table:
     fast          1
     """
 
+    caption_weight = 400  # of the letters in HTML: 700 is bold
+
     def __init__(
         self,
         columns: Sequence[str],
         rows: Iterable[Sequence[str]],
         caption: str = "",
         notes: Sequence[str] = (),
+        sides: Sequence[str] | None = None,
     ):
         self.columns = list(columns)
         self.cells = []
@@ -67,6 +83,7 @@ class Table:
             self.cells.append(cells)
         self.caption = caption
         self.notes = list(notes)
+        self._sides = self._usual_sides() if sides is None else list(sides)
 
     def __str__(self) -> str:
         lines = []
@@ -82,12 +99,12 @@ class Table:
         """Return the headings and the rows, padded to columns."""
         lines = [self.columns, *self.cells]
         padded = []
-        for i, side in enumerate(self._sides()):
+        for i, side in enumerate(self._sides):
             column = [line[i] for line in lines]
             padded.append(_pad(column, side))
         return ["  ".join(line).rstrip() for line in zip(*padded, strict=True)]
 
-    def _sides(self) -> list[str]:
+    def _usual_sides(self) -> list[str]:
         """Return the side to which each column is set: the right one if it holds a number."""
         sides = ["left"]
         for i in range(1, len(self.columns)):
@@ -96,19 +113,38 @@ class Table:
         return sides
 
     def _repr_html_(self) -> str:
-        sides = self._sides()
-        caption = _html_caption(self.caption)
-        head = _html_headings(self.columns, sides)
-        body = "".join(_html_row(row, sides) for row in self.cells)
+        caption = _html_caption(self.caption, self.caption_weight)
+        head = _html_headings(self.columns, self._sides, self._short_widths())
+        body = "".join(_html_row(row, self._sides) for row in self.cells)
         notes = "".join(_html_note(note) for note in self.notes)
         return (
-            '<table style="font-variant-numeric:tabular-nums">'
+            f'<table style="{_TABLE_STYLE}">'
             f"{caption}<thead>{head}</thead><tbody>{body}</tbody></table>{notes}"
         )
+
+    def _short_widths(self) -> list[float]:
+        """Return the width of each column in em, as far as its cells are short."""
+        widths = []
+        for i, side in enumerate(self._sides):
+            width = 0.0
+            for row in self.cells:
+                if len(row[i]) <= _SHORT_CELL:
+                    width = max(width, _width(row[i], is_number=side == "right"))
+            widths.append(width)
+        return widths
 
 
 def _is_number(text: str) -> bool:
     return MARK in text or text[:1].isdigit()
+
+
+def _width(cell: str, is_number: bool) -> float:
+    """Return about how wide a short cell is, in em."""
+    if "[" in cell and MARK in cell:
+        return _WIDTH_OF_INTERVAL
+    if is_number or MARK in cell:
+        return _WIDTH_OF_NUMBER
+    return _WIDTH_OF_LETTER * len(cell)
 
 
 def _pad(column: list[str], side: str) -> list[str]:
@@ -119,30 +155,47 @@ def _pad(column: list[str], side: str) -> list[str]:
     return [cell.ljust(width) for cell in column]
 
 
-def _html_headings(columns: list[str], sides: list[str]) -> str:
+def _html_headings(columns: list[str], sides: list[str], widths: list[float]) -> str:
     cells = []
-    for text, side in zip(columns, sides, strict=True):
+    for text, side, width in zip(columns, sides, widths, strict=True):
+        style = f"text-align:{side};{_CELL_STYLE};{_MIN_WIDTH.format(width=width)}"
         if text:
-            cells.append(f'<th scope="col" style="text-align:{side}">{html.escape(text)}</th>')
+            cells.append(f'<th scope="col" style="{style}">{_html_words(text)}</th>')
         else:  # a screen reader would announce an empty heading
-            cells.append("<td></td>")
+            cells.append(f'<td style="{style}"></td>')
     return f"<tr>{''.join(cells)}</tr>"
 
 
 def _html_row(row: list[str], sides: list[str]) -> str:
-    # No line break inside a name, such as at the hyphen of "S0-11".
-    style = "text-align:left;white-space:nowrap"
-    cells = [f'<th scope="row" style="{style}">{html.escape(row[0])}</th>']
+    name = _html_words(row[0])
+    cells = [f'<th scope="row" style="text-align:{sides[0]};{_CELL_STYLE}">{name}</th>']
     for text, side in zip(row[1:], sides[1:], strict=True):
-        cells.append(f'<td style="text-align:{side}">{html.escape(text)}</td>')
+        cells.append(f'<td style="text-align:{side};{_CELL_STYLE}">{cell_html(text)}</td>')
     return f"<tr>{''.join(cells)}</tr>"
 
 
+def _html_words(text: str) -> str:
+    """Return names as HTML: "S0-11" stays whole, "graph_and_dataset" may break at an underscore."""
+    if "`" in text:  # code may hold spaces
+        return inline_html(text)
+    return " ".join(_html_word(word) for word in text.split(" "))
+
+
+def _html_word(word: str) -> str:
+    page = inline_html(word)
+    if "-" in word:
+        return f'<span style="white-space:nowrap">{page}</span>'
+    if len(word) > _LONG_WORD and "<" not in page:
+        return page.replace("_", "_<wbr>")
+    return page
+
+
 def _html_note(text: str) -> str:
-    return f"<div><small>{html.escape(text)}</small></div>"
+    return f"<div><small>{inline_html(text)}</small></div>"
 
 
-def _html_caption(text: str) -> str:
+def _html_caption(text: str, weight: int) -> str:
     if not text:
         return ""
-    return f'<caption style="caption-side:top;text-align:left">{html.escape(text)}</caption>'
+    style = f"{_CAPTION_STYLE};font-weight:{weight}"
+    return f'<caption style="{style}">{inline_html(text)}</caption>'
