@@ -16,25 +16,25 @@ NO_BUILD := TensorFlow has no build for this Python on this machine: \
 	the course needs Linux, Windows on x64, or a Mac with Apple silicon and an arm64 build of Python.
 
 .PHONY: lab test test-browser refresh pages notebooks lint typecheck imports \
-	bench-trust bench-coverage bench-own-models bench-mutations lock clean help
+	bench-trust bench-coverage bench-own-models bench-mutations bench-solutions lock clean help
 
-lab: $(READY) ## open the course in JupyterLab, on your own copies of the lessons
-	@$(PY) -m labkit lab
+lab: $(READY) ## open the course in JupyterLab, on your own copies of the lessons; LESSON=02 opens that one
+	@$(PY) -m labkit lab $(LESSON)
 
 test: $(READY) lint typecheck imports ## check everything: code, types, imports, spelling, all lessons and tests
 	$(PY) -m pytest -n $(JOBS) --dist loadscope
 
-test-browser: $(READY) ## run a lesson in a real JupyterLab and a headless Chromium
-	$(PY) -m pytest -p no:xdist tests/browser
+test-browser: $(READY) ## play every lesson in a real JupyterLab: ONLY="00 03" for some, PART=1/3 for a third
+	$(PY) -m pytest -n $(JOBS) --dist loadgroup --only="$(ONLY)" --part=$(or $(PART),1/1) tests/browser
 
-LESSONS ?= $(sort $(wildcard notebooks/*.ipynb))
-refresh: $(READY) ## run lessons and store their outputs: make refresh LESSONS=notebooks/02*.ipynb
+LESSONS ?= $(sort $(wildcard notebooks/*.ipynb notebooks/trials/*.ipynb))
+refresh: $(READY) ## run lessons and trials and store their outputs: make refresh LESSONS=notebooks/02*.ipynb
 	$(PY) tools/refresh.py $(LESSONS)
 
 pages: $(READY) ## bring the generated parts of README.md, labkit/README.md and CLAIMS.md up to date
 	$(PY) tools/pages.py
 
-notebooks: $(READY) ## check the lesson contract; FIX=1 repairs kernelspec, ids and metadata
+notebooks: $(READY) ## check the contract for lessons and trials; FIX=1 repairs kernelspec, ids and metadata
 	$(PY) tools/notebook_check.py $(if $(FIX),--fix) $(LESSONS)
 
 lint: $(READY) ## check style, format and spelling
@@ -59,6 +59,9 @@ bench-own-models: $(READY) ## diagnose real architectures and models of every ki
 
 bench-mutations: $(READY) ## break lessons and see whether the tests notice: ONLY=02 for one lesson
 	$(PY) tools/benchmarks/mutate_lessons.py $(ONLY)
+
+bench-solutions: $(READY) ## change solutions a little and see whether their checkers refuse that: ONLY=02
+	$(PY) tools/benchmarks/mutate_solutions.py $(ONLY)
 
 # Without the address of a package index, the lock works with any mirror.
 lock: $(READY) ## renew requirements.lock; LOCK=--upgrade takes newer versions

@@ -1,18 +1,20 @@
 """The commands of the course, ``python -m labkit``.
 
-`lab` opens the lessons, `doctor` checks the machine, `own-model` measures a model that you bring.
+`lab` opens the lessons and `workspace` only makes your copies of them, `doctor` checks the machine,
+`own-model` measures a model that you bring.
 """
 
 import argparse
+import errno
 import io
 import os
 import signal
 import subprocess
 import sys
+import urllib.parse
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
-NOTEBOOKS = PACKAGE.parent / "notebooks"
 PROGRAM = "python -m labkit"
 
 
@@ -31,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        if str(interrupt):
+            print(f"{PROGRAM}: {interrupt}", file=sys.stderr)
         return 130
 
 
@@ -42,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=PROGRAM, description="The course 'TensorFlow in a loop'.")
     commands = parser.add_subparsers(dest="command", required=True)
     _add_lab(commands)
+    _add_workspace(commands)
     _add_doctor(commands)
     _add_own_model(commands)
     return parser
@@ -56,16 +61,28 @@ def _add_lab(commands: argparse._SubParsersAction) -> None:
         "lesson",
         nargs="?",
         metavar="LESSON",
-        help="number or name of the lesson to open (default: 00)",
+        help="number or name of the lesson to open (default: the start page)",
     )
-    lab.add_argument(
-        "--fresh", metavar="LESSON", help="set your copy of this lesson aside and begin a new one"
-    )
+    _add_fresh(lab)
     lab.add_argument(
         "--no-browser", action="store_true", help="print the address and open no browser"
     )
     lab.add_argument(
         "--port", type=_port, default=8888, help="port to try first (default: %(default)s)"
+    )
+
+
+def _add_workspace(commands: argparse._SubParsersAction) -> None:
+    workspace = commands.add_parser(
+        "workspace", help="prepare your own copies of the lessons, and start nothing"
+    )
+    workspace.set_defaults(run=_workspace, lesson=None)
+    _add_fresh(workspace)
+
+
+def _add_fresh(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--fresh", metavar="LESSON", help="set your copy of this lesson aside and begin a new one"
     )
 
 
@@ -147,31 +164,30 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _lab(options: argparse.Namespace) -> int:
     from .course.environment import doctor
-    from .course.workspace import lessons
+    from .course.running_server import find_server, is_taken
 
-    names = lessons(NOTEBOOKS)
-    for wanted in (options.lesson, options.fresh):
-        if wanted is not None and _find_lesson(wanted, names) is None:
-            known = "\n".join(f"  {name.removesuffix('.ipynb')}" for name in names)
-            print(
-                f"There is no lesson {wanted!r}. Give one of these, or its number:\n{known}",
-                file=sys.stderr,
-            )
-            return 2
-    workspace = _workspace()
-    try:
-        _prepare(workspace, names, options.fresh)
-    except OSError as error:
-        print(
-            f"{PROGRAM}: your copies of the lessons cannot be written: {error}\n"
-            "Set the variable LABKIT_WORKSPACE to another folder for them.",
-            file=sys.stderr,
-        )
+    names = _known_lessons(options)
+    if names is None:
+        return 2
+    page = _page_to_open(options, names)
+    workspace = _workspace_folder()
+    address = find_server(workspace, page)
+    if address is not None:
+        return _open_running(address, options)
+    if not _prepare(workspace, names, options.fresh):
         return 1
     print(doctor(brief=True))
+    if options.port and is_taken(options.port):
+        print(f"Port {options.port} is taken by another program: JupyterLab takes the next one.")
     print("Starting JupyterLab; its address follows. Ctrl-C stops it.", flush=True)
-    opened = _find_lesson(options.lesson or options.fresh or names[0], names)
-    return _run(_jupyterlab_command(workspace, str(opened), options))
+    return _run(_jupyterlab_command(workspace, page, options), _environment(workspace))
+
+
+def _workspace(options: argparse.Namespace) -> int:
+    names = _known_lessons(options)
+    if names is None:
+        return 2
+    return 0 if _prepare(_workspace_folder(), names, options.fresh) else 1
 
 
 def _own_model(options: argparse.Namespace) -> int:
@@ -199,50 +215,117 @@ def _own_model(options: argparse.Namespace) -> int:
     except BadModel as error:
         print(f"{PROGRAM} own-model: {error}", file=sys.stderr)
         return 2
-    print(f"{diagnosis}\n\nThe report: {options.output}")
+    print(diagnosis)
+    if diagnosis.report is None:  # it was stopped, and says so
+        return 130
+    print(f"\nThe report: {options.output}")
     return 0
 
 
-# ---- parts of `lab` ----
+# ---- the workspace ----
 
 
-def _workspace() -> Path:
+def _workspace_folder() -> Path:
     """Return the folder of the learner's copies."""
     folder = os.environ.get("LABKIT_WORKSPACE") or PACKAGE.parent / "workspace"
     return Path(folder).resolve()
 
 
-def _prepare(workspace: Path, names: list[str], fresh: str | None) -> None:
-    """Write the learner's copies, and print what happened to those that need attention."""
+def _known_lessons(options: argparse.Namespace) -> list[str] | None:
+    """Return the names of all notebooks; None, after a message, if a wanted one is not there."""
     from .course import workspace as copies
 
-    if fresh is not None:
-        lesson = str(_find_lesson(fresh, names))
-        kept = copies.set_aside(workspace, lesson)
-        if kept is None:
-            print(f"{lesson}: a fresh one")
-        else:
-            print(f"{lesson}: a fresh one; yours is now {kept}")
-    happened = copies.make_workspace(NOTEBOOKS, workspace)
-    print(f"{len(names)} lessons in {workspace}")
-    for name, what in happened:
-        if what not in (copies.NEW, copies.UP_TO_DATE):
-            print(f"{name}: {what}")
+    names = copies.notebooks(copies.COURSE)
+    for wanted in (options.lesson, options.fresh):
+        if wanted is not None and _find_lesson(wanted, names) is None:
+            known = "\n".join(f"  {name.removesuffix('.ipynb')}" for name in names)
+            print(
+                f"There is no lesson {wanted!r}. Give one of these, or its number:\n{known}",
+                file=sys.stderr,
+            )
+            return None
+    return names
+
+
+def _prepare(workspace: Path, names: list[str], fresh: str | None) -> bool:
+    """Write the learner's copies and the start page; return whether that went well."""
+    from .course import workspace as copies
+    from .course.start_page import write_start_page
+
+    try:
+        if fresh is not None:
+            _set_aside(workspace, str(_find_lesson(fresh, names)))
+        changes = copies.make_workspace(copies.COURSE, workspace)
+        write_start_page(copies.COURSE, workspace)
+        if not os.access(workspace, os.W_OK):
+            raise PermissionError(errno.EACCES, "nothing could be saved there", str(workspace))
+    except OSError as error:
+        print(
+            f"{PROGRAM}: your copies of the lessons cannot be written: {error}\n"
+            "Set the variable LABKIT_WORKSPACE to another folder for them.",
+            file=sys.stderr,
+        )
+        return False
+    print(f"{len(copies.lessons(copies.COURSE))} lessons in {workspace}")
+    for change in changes:
+        print(change)
+    return True
+
+
+def _set_aside(workspace: Path, lesson: str) -> None:
+    from .course import workspace as copies
+
+    kept = copies.set_aside(workspace, lesson)
+    if kept is None:
+        print(f"{lesson}: a fresh one")
+    else:
+        print(f"{lesson}: a fresh one; yours is now {kept}")
 
 
 def _find_lesson(wanted: str, names: list[str]) -> str | None:
     """Return the lesson that a number, a name or a path means; None if there is no such lesson."""
     stem = Path(wanted).name.removesuffix(".ipynb")
     for name in names:
-        if name == f"{stem}.ipynb":
+        if Path(name).name == f"{stem}.ipynb":
             return name
         if stem.isdecimal() and name.startswith(f"{stem.zfill(2)}_"):
             return name
     return None
 
 
-def _jupyterlab_command(workspace: Path, lesson: str, options: argparse.Namespace) -> list[str]:
-    """Return the command that starts JupyterLab in the workspace with a lesson open."""
+def _page_to_open(options: argparse.Namespace, names: list[str]) -> str:
+    """Return the lesson that the learner named, or the start page."""
+    from .course.workspace import START_PAGE
+
+    wanted = options.lesson or options.fresh
+    if wanted is None:
+        return START_PAGE
+    return str(_find_lesson(wanted, names))
+
+
+# ---- JupyterLab ----
+
+
+def _open_running(address: str, options: argparse.Namespace) -> int:
+    """Lead the learner to the JupyterLab that runs already; its files stay as they are."""
+    from .course.running_server import open_in_browser
+
+    print(f"JupyterLab is already running at {address}", flush=True)
+    if options.fresh is not None:
+        print(
+            "A fresh lesson needs a new start: stop JupyterLab with Ctrl-C where it runs, then "
+            "give this command again.",
+            file=sys.stderr,
+        )
+        return 1
+    print("After an update of the course, stop it with Ctrl-C where it runs, and start it again.")
+    if not options.no_browser:
+        open_in_browser(address)
+    return 0
+
+
+def _jupyterlab_command(workspace: Path, page: str, options: argparse.Namespace) -> list[str]:
+    """Return the command that starts JupyterLab in the workspace with a page open."""
     command = [
         sys.executable,
         "-m",
@@ -250,17 +333,22 @@ def _jupyterlab_command(workspace: Path, lesson: str, options: argparse.Namespac
         f"--ServerApp.root_dir={workspace}",
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={options.port}",
-        # Not as a file to open: the printed address then leads to the lesson as well.
-        f"--LabApp.default_url=/lab/tree/{lesson}",
-        # Only warnings, and the address, which counts as critical: it must not drown in messages.
-        "--ServerApp.log_level=WARN",
-        "--LabApp.log_level=WARN",
-        # Ctrl-C stops it without a question, as the lessons are saved every two minutes.
+        # Not as a file to open: the printed address then leads to the page as well.
+        f"--LabApp.default_url=/lab/tree/{urllib.parse.quote(page)}",
+        # Only errors, and the address, which counts as critical: it must not drown in messages.
+        "--ServerApp.log_level=ERROR",
+        "--LabApp.log_level=ERROR",
+        # Ctrl-C stops it without a question, as the lessons are saved all the time.
         "--ServerApp.answer_yes=True",
         # Nothing is fetched from the network: no news, no search for updates. These are defaults,
         # so the choices in the learner's own JupyterLab settings still win.
         f"--LabApp.app_settings_dir={PACKAGE / 'lab_settings'}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        # The course's own parts: the look of exercises, and a start page that is current.
+        f"--LabApp.extra_labextensions_path={PACKAGE / 'lab_extension'}",
+        "--ServerApp.jpserver_extensions=labkit.course.lab_server=True",
+        # Which tabs are open is kept with the lessons, apart from the learner's other work.
+        f"--LabApp.workspaces_dir={workspace / '.layouts'}",
         # Nobody else on a shared machine can listen in on a kernel.
         "--KernelManager.transport_encryption=auto",
     ]
@@ -272,16 +360,32 @@ def _jupyterlab_command(workspace: Path, lesson: str, options: argparse.Namespac
     return command
 
 
-def _run(command: list[str]) -> int:
+def _environment(workspace: Path) -> dict[str, str]:
+    """Return the environment of JupyterLab and its kernels."""
+    environment = dict(os.environ)
+    # One record of the exercises for all notebooks, those in subfolders too.
+    environment.setdefault("LABKIT_HOME", str(workspace))
+    startup = PACKAGE / "course" / "startup.py"
+    if startup.is_file():
+        # It runs the learner's own startup file, if there is one.
+        own_startup = environment.get("PYTHONSTARTUP")
+        if own_startup and Path(own_startup) != startup:
+            environment["LABKIT_PYTHONSTARTUP"] = own_startup
+        environment["PYTHONSTARTUP"] = str(startup)
+    return environment
+
+
+def _run(command: list[str], environment: dict[str, str]) -> int:
     """Start JupyterLab, and return its exit status where it does not replace this process."""
     if os.name == "posix":
         # A shell starts programs in its background with Ctrl-C switched off; JupyterLab would
         # inherit that.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.execv(command[0], command)  # JupyterLab becomes this process: Ctrl-C reaches it alone
+        # JupyterLab becomes this process: Ctrl-C reaches it alone.
+        os.execve(command[0], command, environment)
     # Ctrl-C reaches JupyterLab as well, which stops; this process waits for that.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return subprocess.call(command)
+    return subprocess.call(command, env=environment)
 
 
 if __name__ == "__main__":

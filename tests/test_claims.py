@@ -8,6 +8,7 @@ import pytest
 import labkit as lab
 from labkit.course import claims
 from labkit.measure.stats import Finding
+from labkit.show.message import BAD, GOOD, UNSURE, badge_html
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,18 @@ def test_a_claim_gets_the_verdict_of_its_evidence(evidence, symbol, verdict):
 def test_a_finding_brings_its_figure():
     claim = lab.claim("S0-4", "calls cost", Finding(True, "≈3×"))
     assert repr(claim) == "✓ S0-4 holds here: calls cost\n  measured: ≈3×"
+
+
+@pytest.mark.parametrize(("evidence", "kind"), [(True, GOOD), (False, BAD), (None, UNSURE)])
+def test_a_claim_in_a_notebook_is_a_message(evidence, kind):
+    page = lab.claim("S0-4", "`f` costs", evidence, measured="≈3× [2, 4]")._repr_html_()
+    assert badge_html(kind) in page
+    assert f"<strong>S0-4 {lab.claim('S0-4', '', evidence).verdict}:</strong> <code" in page
+    assert ">measured: ≈3× [2, 4]</div>" in page  # in one piece: nbval sets it aside as such
+
+
+def test_without_a_figure_nothing_is_measured():
+    assert "measured" not in lab.claim("S0-4", "calls cost", True)._repr_html_()
 
 
 def test_a_figure_given_wins_over_that_of_the_finding():

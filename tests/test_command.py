@@ -6,11 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
-from small_course import LOOP, START, edit, make_course
+from jupyterlab.labapp import LabApp
+from jupyterlab_server.settings_utils import get_settings
+from small_course import LOOP, START, TRIAL, edit, lesson, make_course, run, write
 
 from labkit import __main__ as command
-from labkit.course import environment
+from labkit.course import environment, running_server
+from labkit.course import workspace as copies
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -21,13 +25,16 @@ def course(tmp_path):
 
 
 @pytest.fixture
-def started(course, monkeypatch):
+def started(course, monkeypatch, tmp_path):
     """Run `labkit lab` on the small course; collect the commands that would start JupyterLab."""
     source, workspace = course
     commands = []
-    monkeypatch.setattr(command, "NOTEBOOKS", source)
-    monkeypatch.setattr(command, "_run", lambda words: commands.append(words) or 0)
+    monkeypatch.setattr(copies, "COURSE", source)
+    monkeypatch.setattr(command, "_run", lambda words, _: commands.append(words) or 0)
+    monkeypatch.setattr(running_server, "is_taken", lambda port: False)
     monkeypatch.setenv("LABKIT_WORKSPACE", str(workspace))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
     return commands
 
 
@@ -42,19 +49,25 @@ def workspace(course):
 @pytest.mark.parametrize(
     ("words", "opened"),
     [
-        ([], START),
+        ([], "README.md"),
         (["2"], LOOP),
         (["02"], LOOP),
         (["02_loop"], LOOP),
         (["notebooks/02_loop.ipynb"], LOOP),
+        (["an_article"], TRIAL),
+        (["trials/an_article.ipynb"], TRIAL),
     ],
 )
-def test_lab_opens_the_first_lesson_or_the_one_named(started, workspace, capsys, words, opened):
+def test_lab_opens_the_start_page_or_the_lesson_named(
+    started, course, workspace, capsys, words, opened
+):
+    write(lesson(check="90.1"), course[0] / TRIAL)
     assert command.main(["lab", *words]) == 0
     assert f"2 lessons in {workspace.resolve()}\n" in capsys.readouterr().out
     (started_with,) = started
     assert started_with[:3] == [sys.executable, "-m", "jupyterlab"]
     assert f"--LabApp.default_url=/lab/tree/{opened}" in started_with
+    assert (workspace / opened).is_file()
     assert f"--ServerApp.root_dir={workspace.resolve()}" in started_with
     assert "--ServerApp.ip=127.0.0.1" in started_with
     assert "--ServerApp.port=8888" in started_with
@@ -85,19 +98,105 @@ def test_fresh_sets_aside_and_opens_that_lesson(started, workspace, capsys):
     assert any(word.endswith(LOOP) for word in started[-1])
 
 
-def test_a_lesson_that_was_kept_is_named_and_the_number_is_that_of_the_lessons(
-    started, workspace, capsys
+def test_what_an_update_changed_is_printed_and_on_the_start_page(
+    started, course, workspace, capsys
 ):
+    source, _ = course
     command.main(["lab"])
-    edit(workspace / LOOP)
-    (workspace / "CLAIMS.md").write_text("mine", encoding="utf-8")
+    edit(workspace / START)
+    run(workspace / LOOP, 2)
     capsys.readouterr()
     assert command.main(["lab"]) == 0
+    assert ".ipynb" not in capsys.readouterr().out
+    write(lesson("Guess again.", check="00.1"), source / START)
+    write(lesson("Guess again."), source / LOOP)
+    assert command.main(["lab"]) == 0
     shown = capsys.readouterr().out
-    assert "2 lessons in" in shown
-    assert f"{LOOP}: kept with your changes\n" in shown
-    assert "CLAIMS.md: kept with your changes\n" in shown
-    assert START not in shown
+    assert f"{START}: kept with your changes; the course has a newer version" in shown
+    assert f"{LOOP}: renewed; " in shown
+    assert "your results are still in it" in shown
+    assert "your results are still in it" in (workspace / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_workspace_can_be_made_without_a_server(started, workspace, capsys):
+    assert command.main(["workspace"]) == 0
+    assert capsys.readouterr().out == f"2 lessons in {workspace.resolve()}\n"
+    assert {START, LOOP, "README.md"} <= {path.name for path in workspace.iterdir()}
+    edit(workspace / LOOP)
+    assert command.main(["workspace", "--fresh", "2"]) == 0
+    assert (workspace / "02_loop.mine.ipynb").exists()
+    assert command.main(["workspace", "--fresh", "9"]) == 2
+    assert started == []
+
+
+def test_kernels_share_one_record_of_exercises(workspace, monkeypatch):
+    monkeypatch.delenv("LABKIT_HOME", raising=False)
+    assert command._environment(workspace)["LABKIT_HOME"] == str(workspace)
+    monkeypatch.setenv("LABKIT_HOME", "elsewhere")
+    assert command._environment(workspace)["LABKIT_HOME"] == "elsewhere"
+
+
+@pytest.mark.parametrize("own", [None, "mine.py", "ours"])
+def test_the_startup_file_is_run_before_that_of_the_learner(workspace, tmp_path, monkeypatch, own):
+    startup = tmp_path / "course" / "startup.py"
+    startup.parent.mkdir()
+    startup.touch()
+    monkeypatch.setattr(command, "PACKAGE", tmp_path)
+    monkeypatch.delenv("LABKIT_PYTHONSTARTUP", raising=False)
+    monkeypatch.delenv("PYTHONSTARTUP", raising=False)
+    if own is not None:
+        monkeypatch.setenv("PYTHONSTARTUP", own.replace("ours", str(startup)))
+    environment = command._environment(workspace)
+    assert environment["PYTHONSTARTUP"] == str(startup)
+    assert environment.get("LABKIT_PYTHONSTARTUP") == ("mine.py" if own == "mine.py" else None)
+    startup.unlink()
+    assert command._environment(workspace).get("PYTHONSTARTUP") != str(startup) or own == "ours"
+
+
+def test_a_port_that_is_taken_is_told(started, monkeypatch, capsys):
+    monkeypatch.setattr(running_server, "is_taken", lambda port: port == 9001)
+    command.main(["lab", "--port", "9001"])
+    assert "Port 9001 is taken by another program" in capsys.readouterr().out
+    command.main(["lab", "--port", "9002"])
+    assert "Port" not in capsys.readouterr().out
+
+
+# ---- a JupyterLab that runs already ----
+
+
+@pytest.fixture
+def running(started, monkeypatch):
+    """Have a server in the workspace; collect the addresses that the browser would open."""
+    opened = []
+    monkeypatch.setattr(
+        running_server, "find_server", lambda folder, page: f"http://127.0.0.1:8888/lab/tree/{page}"
+    )
+    monkeypatch.setattr(running_server, "open_in_browser", opened.append)
+    return opened
+
+
+@pytest.mark.parametrize(("words", "page"), [([], "README.md"), (["2"], LOOP)])
+def test_a_second_start_opens_the_running_server(started, running, workspace, capsys, words, page):
+    address = f"http://127.0.0.1:8888/lab/tree/{page}"
+    assert command.main(["lab", *words]) == 0
+    assert f"JupyterLab is already running at {address}\n" in capsys.readouterr().out
+    assert running == [address]
+    assert started == []
+    assert not workspace.exists()
+    assert command.main(["lab", "--no-browser", *words]) == 0
+    assert address in capsys.readouterr().out
+    assert running == [address]
+
+
+def test_no_lesson_is_set_aside_while_jupyterlab_may_have_it_open(
+    started, running, workspace, capsys
+):
+    command.main(["workspace"])
+    edit(workspace / LOOP)
+    assert command.main(["lab", "--fresh", "2"]) == 1
+    assert "stop JupyterLab with Ctrl-C" in capsys.readouterr().err
+    assert not (workspace / "02_loop.mine.ipynb").exists()
+    assert (started, running) == ([], [])
 
 
 @pytest.mark.parametrize("words", [["7"], ["--fresh", "loop"], ["0_"], [""], ["2", "--fresh", "9"]])
@@ -132,8 +231,18 @@ def test_a_disk_that_is_full_is_an_error_without_traceback(started, monkeypatch,
     assert started == []
 
 
+def test_a_workspace_in_which_nothing_could_be_saved_is_told_before_work_begins(
+    started, workspace, monkeypatch, capsys
+):
+    command.main(["workspace"])
+    monkeypatch.setattr(command.os, "access", lambda path, mode: False)
+    assert command.main(["lab"]) == 1
+    assert "nothing could be saved there" in capsys.readouterr().err
+    assert started == []
+
+
 def test_a_course_without_lessons_is_an_error_without_traceback(started, monkeypatch, capsys):
-    monkeypatch.setattr(command, "NOTEBOOKS", Path("missing"))
+    monkeypatch.setattr(copies, "COURSE", Path("missing"))
     assert command.main(["lab"]) == 1
     shown = capsys.readouterr().err
     assert "clone it again" in shown
@@ -217,10 +326,22 @@ def test_a_wrong_path_of_a_model_is_told_before_tensorflow_is_imported():
 # ---- the settings that JupyterLab starts with ----
 
 
-def test_no_news_by_default_and_the_learners_own_settings_win(tmp_path):
-    from jupyterlab.labapp import LabApp
-    from jupyterlab_server.settings_utils import get_settings
+def test_every_setting_exists_and_has_a_value_that_it_may_have():
+    """JupyterLab says nothing about a setting that it does not know."""
+    overrides = json.loads((command.PACKAGE / "lab_settings" / "overrides.json").read_text())
+    folders = [Path(LabApp().schemas_dir), *map(Path, LabApp().labextensions_path)]
+    for plugin, values in overrides.items():
+        package, _, name = plugin.partition(":")
+        places = [folder / package / f"{name}.json" for folder in folders]
+        places += [folder / package / "schemas" / package / f"{name}.json" for folder in folders]
+        found = [place for place in places if place.exists()]
+        assert found, f"{plugin} is no plugin"
+        schema = json.loads(found[0].read_text(encoding="utf-8"))
+        assert values.keys() <= schema["properties"].keys(), plugin
+        jsonschema.validate(values, schema)
 
+
+def test_no_news_by_default_and_the_learners_own_settings_win(tmp_path):
     name = "@jupyterlab/apputils-extension:notification"
     schemas = LabApp().schemas_dir
     ours = str(command.PACKAGE / "lab_settings")

@@ -1,17 +1,28 @@
 """The exercise engine: three states, stubs, strict mode, and a record that nothing can spoil."""
 
 import errno
+import html
 import json
 import math
 import os
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import labkit as lab
-from labkit.course.exercises import engine
+from labkit.course import stop_button
+from labkit.course.exercises import engine, lesson_00
 from labkit.course.exercises.engine import NotYet, exercise
+from labkit.show.errors import OneLine
+from labkit.show.message import GOOD, OPEN, badge_html
+
+assert lesson_00  # imported here, because what a test registers is forgotten after it
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +30,7 @@ def _separate_record_and_an_exercise(tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
     monkeypatch.delenv("LABKIT_STRICT", raising=False)
     monkeypatch.setattr(engine, "_exercises", dict(engine._exercises))
+    monkeypatch.setattr(engine, "_unsaved", {})
 
     @exercise("99.1", "double a number", section="Setup", hints=("one?", "two", "three"))
     def _double(answer):
@@ -66,10 +78,32 @@ def test_right_and_wrong_answers_get_a_symbol_a_word_and_what_was_seen():
     )
 
 
-def test_an_answer_that_raises_is_reported_and_not_raised():
-    outcome = lab.check("99.1", lambda x: 1 / 0)
-    assert outcome.state == "not yet"
-    assert "your answer raised ZeroDivisionError: division by zero" in outcome.message
+def test_an_answer_that_raises_is_reported_with_its_line_and_not_raised():
+    def answer(x):
+        y = 2 * x
+        return y / 0
+
+    outcome = lab.check("99.1", answer)
+    line = answer.__code__.co_firstlineno + 2
+    assert repr(outcome) == (
+        "✗ 99.1 not yet: your answer raised ZeroDivisionError: division by zero, "
+        f"in line {line}: `return y / 0`. Look at: Setup"
+    )
+
+
+def test_the_line_of_a_traced_answer_is_that_of_the_learner():
+    @tf.function
+    def answer(x):
+        if tf.constant(x) > 2:
+            x = tf.ones(2) + tf.ones(3)
+        return x
+
+    assert ": `x = tf.ones(2) + tf.ones(3)`. Look at" in lab.check("99.1", answer).message
+
+
+def test_an_answer_that_cannot_be_called_so_has_no_line():
+    message = lab.check("00.1", lambda: 6).message
+    assert "takes 0 positional arguments but 2 were given. Look at: " in message
 
 
 @pytest.mark.parametrize("answer", [stub, lambda x: x])
@@ -90,13 +124,37 @@ def test_hints_come_in_three_steps():
     texts = [repr(lab.hint("99.1", step)) for step in (1, 2, 3)]
     assert [text.split(": ")[0] for text in texts] == ["Hint 1 of 3", "Hint 2 of 3", "Hint 3 of 3"]
     assert 'lab.hint("99.1", 2)' in texts[0]
-    with pytest.raises(ValueError, match="1, 2 or 3"):
+    with pytest.raises(ValueError, match="1, 2 or 3") as caught:
         lab.hint("99.1", 4)
+    assert isinstance(caught.value, OneLine)
+
+
+def test_a_hint_in_a_notebook_is_a_message_and_code_is_a_block():
+    question, _, skeleton = (lab.hint("00.1", step)._repr_html_() for step in (1, 2, 3))
+    assert "<strong>Hint 1 of 3:</strong>" in question
+    assert "<pre" not in question
+    assert "return model(rows)</pre>" in skeleton
+
+
+@pytest.mark.parametrize(
+    ("text", "is_code"),
+    [
+        ("return 3", True),
+        ("a = 1; return a", True),
+        ("for x in y:\n    yield x", True),
+        ("Keep the loop, and return it.", False),
+        ("return 3 and then stop", False),
+    ],
+)
+def test_a_hint_that_is_code_is_known(text, is_code):
+    assert engine._is_code(text) is is_code
 
 
 def test_an_unknown_exercise_names_those_of_its_lesson():
-    with pytest.raises(KeyError, match=r"99\.1"):
+    with pytest.raises(KeyError, match=r"99\.1") as caught:
         lab.check("99.7", stub)
+    assert str(caught.value) == "there is no exercise '99.7'; there are: 99.1"
+    assert isinstance(caught.value, OneLine)
     with pytest.raises(KeyError, match="none in that lesson"):
         lab.hint("77.1")
 
@@ -121,9 +179,13 @@ def test_a_corrupt_record_counts_as_empty_and_is_replaced(tmp_path, content):
     assert os.listdir(tmp_path) == ["progress.json"]  # nothing half-written stays behind
 
 
-def test_a_folder_that_cannot_be_written_spoils_no_answer(monkeypatch, tmp_path):
-    monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "missing"))
-    assert lab.check("99.1", lambda x: 2 * x).state == "passed"
+def test_a_missing_folder_for_the_record_is_made(monkeypatch, tmp_path):
+    home = tmp_path / "missing" / "home"
+    monkeypatch.setenv("LABKIT_HOME", str(home))
+    assert lab.progress("99").notes == []
+    assert not home.exists()  # looking makes nothing
+    assert repr(lab.check("99.1", lambda x: 2 * x)) == "✓ 99.1 passed: doubled"
+    assert recorded(home) == {"99.1": "passed"}
 
 
 def test_agree_names_a_missing_return_and_the_first_difference():
@@ -279,12 +341,102 @@ def test_an_answer_within_tf_function_is_checked():
     assert lab.check("99.1", tf.function(lambda x: 2 * x)).state == "passed"
 
 
-def test_ctrl_c_in_an_answer_is_not_swallowed():
+# ---- the stop button ----
+
+
+def answers_forever(x):
+    while True:
+        pass
+
+
+def pauses_forever(x):
+    while True:
+        time.sleep(60)
+
+
+def catches_every_exception(x):
+    while True:
+        try:
+            time.sleep(60)
+        except Exception:
+            x += 1
+
+
+def catches_everything(x):
+    while True:
+        try:
+            time.sleep(60)
+        except:  # noqa: E722 - as learners write it
+            x += 1
+
+
+def swallows_and_is_right(x):
+    try:
+        time.sleep(60)
+    except BaseException:
+        return 2 * x
+
+
+@tf.function
+def swallowed_by_a_graph(x):
+    return tf.numpy_function(lambda y: time.sleep(2) or 2 * y, [x], tf.int64)
+
+
+STOPPED = [
+    answers_forever,
+    pauses_forever,
+    catches_every_exception,
+    catches_everything,
+    swallows_and_is_right,
+    swallowed_by_a_graph,
+]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no signal to send to this process")
+@pytest.mark.parametrize("answer", STOPPED)
+@pytest.mark.parametrize("strict", ["0", "1"])
+def test_the_stop_button_ends_a_check_and_records_nothing(tmp_path, monkeypatch, answer, strict):
+    monkeypatch.setenv("LABKIT_STRICT", strict)
+    handler = signal.getsignal(signal.SIGINT)
+    button = threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT])
+    button.start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        lab.check("99.1", answer)
+    assert time.monotonic() - started < 5  # it takes one second, and more on a busy machine
+    if strict == "0":
+        assert isinstance(caught.value, OneLine)
+        assert str(caught.value) == "check interrupted: nothing was recorded"
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGINT) == handler
+    assert sys.gettrace() is not stop_button._trace_nothing
+    time.sleep(stop_button.PATIENCE + 0.2)  # no stop comes after the end
+
+
+def test_an_answer_that_raises_keyboard_interrupt_is_a_stop(tmp_path):
     def answer(x):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         lab.check("99.1", answer)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_in_another_thread_a_check_works_too():
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lab.check, "99.1", lambda x: 2 * x).result().state == "passed"
+
+
+# ---- a cell that failed leaves the answer before it ----
+
+
+def test_the_answer_before_a_cell_that_failed_is_not_judged(tmp_path, monkeypatch):
+    failure = "the cell that defines `answer` ended with SyntaxError in line 2: `return 2 *`"
+    monkeypatch.setattr(engine, "failure_behind", lambda answer: failure)
+    outcome = lab.check("99.1", lambda x: 2 * x)
+    assert outcome.state == "not yet"
+    assert outcome.message.startswith(f"{failure}. Correct it and run it, then this one")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_long_error_is_cut():
@@ -322,17 +474,92 @@ def test_a_record_that_cannot_be_written_stays_whole_and_leaves_no_rubbish(
     def fails(*_):
         raise OSError(reason, os.strerror(reason))
 
-    monkeypatch.setattr(os, step, fails)
-    assert lab.check("99.1", lambda x: 2 * x).state == "passed"
+    with monkeypatch.context() as full:
+        full.setattr(os, step, fails)
+        outcome = lab.check("99.1", lambda x: 2 * x)
+    assert outcome.state == "passed"
+    assert os.strerror(reason) in outcome.note
     assert os.listdir(tmp_path) == ["progress.json"]
     assert recorded(tmp_path) == {"98.7": "passed"}
+
+    # Kept until the kernel ends, and written as soon as that works.
+    assert "1 of 1" in str(lab.progress("99"))
+    assert lab.check("99.1", identity).note == ""
+    assert recorded(tmp_path) == {"98.7": "passed", "99.1": "passed"}
 
 
 def test_a_folder_in_the_place_of_the_record_spoils_no_answer(tmp_path):
     (tmp_path / "progress.json").mkdir()
+    [note] = lab.progress("99").notes
+    assert os.strerror(errno.EISDIR) in note
     assert lab.check("99.1", lambda x: 2 * x).state == "passed"
-    assert "0 of 1" in str(lab.progress("99"))
     assert os.listdir(tmp_path) == ["progress.json"]
+
+
+def test_where_nothing_can_be_recorded_check_and_progress_say_so(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "file" / "home"))
+    outcome = lab.check("99.1", lambda x: 2 * x)
+    assert outcome.state == "passed"
+    assert repr(outcome).startswith("✓ 99.1 passed: doubled\n  Kept only until")
+    table = lab.progress("99")
+    assert table.caption == "1 of 1 exercises passed"
+    for note in (outcome.note, *table.notes):
+        assert str(tmp_path / "file" / "home" / "progress.json") in note
+        assert os.strerror(errno.ENOTDIR) in note
+        assert "LABKIT_HOME" in note
+    assert html.escape(outcome.note) in outcome._repr_html_()
+
+    # Another folder has a record of its own.
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    assert lab.progress("99").caption == "0 of 1 exercises passed"
+
+
+# ---- what comes next ----
+
+
+@pytest.fixture
+def lessons(tmp_path, monkeypatch):
+    """Make a folder of lessons the working folder."""
+    folder = tmp_path / "lessons"
+    folder.mkdir()
+    for name in ("97_first.ipynb", "99_middle.ipynb", "99_middle.mine.ipynb", "notes.ipynb"):
+        (folder / name).touch()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_lesson_says_which_one_is_next(lessons):
+    assert lab.progress("99").notes == ["This was the last lesson."]
+    (lessons / "A_98.ipynb").touch()
+    (lessons / "99a.ipynb").touch()
+    assert lab.progress("99").notes == ["This was the last lesson."]
+    assert engine._what_is_next("97", []) == "The next lesson: 99_middle.ipynb"
+    page = lab.progress("99")._repr_html_()
+    assert badge_html(OPEN) in page
+    assert "This was the last lesson." in page
+
+
+def test_a_lesson_that_is_done_has_another_sign(lessons):
+    lab.check("99.1", lambda x: 2 * x)
+    page = lab.progress("99")._repr_html_()
+    assert page.count(badge_html(GOOD)) == 2  # of the whole and of the exercise
+    assert badge_html(OPEN) not in page
+
+
+def test_all_lessons_together_say_where_to_go_on(lessons, monkeypatch):
+    monkeypatch.setattr(engine, "_import_lessons", lambda lesson: None)
+    monkeypatch.setattr(
+        engine, "_exercises", {k: v for k, v in engine._exercises.items() if k == "99.1"}
+    )
+    assert lab.progress().notes == ["Go on with 99_middle.ipynb"]
+    lab.check("99.1", lambda x: 2 * x)
+    assert lab.progress().notes == []
+
+
+def test_without_the_lessons_beside_it_nothing_is_said_of_the_next(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert lab.progress("99").notes == []
 
 
 def test_whoever_reads_while_another_writes_sees_a_whole_record(tmp_path, monkeypatch):
@@ -361,7 +588,9 @@ def test_a_message_ends_in_one_stop_before_the_section():
     def answer(x):
         raise ValueError("a sentence.")
 
-    assert "a sentence. Look at: Setup" in lab.check("99.1", answer).message
+    message = lab.check("99.1", answer).message
+    assert "your answer raised ValueError: a sentence, in line" in message
+    assert message.endswith(': `raise ValueError("a sentence.")`. Look at: Setup')
 
 
 def test_a_message_raised_while_tracing_is_not_buried_under_one_of_autograph():

@@ -1,6 +1,7 @@
 """`setup` is silent and repeatable; `doctor` names what is wrong and what to do, and no person."""
 
 import getpass
+import html
 import importlib.metadata
 import json
 import os
@@ -18,12 +19,14 @@ from fakes import ROOT, sanitize
 import labkit as lab
 from labkit.course import environment
 from labkit.measure import system
+from labkit.show.message import BAD, NOTE, badge_html
 
 # ---- setup ----
 
 FIRST_IMPORT = """
 import labkit as lab, sys, os
-print(lab.setup())
+versions = lab.setup()
+print(versions)
 import keras, tensorflow as tf, random, numpy as np
 
 def numbers():
@@ -36,6 +39,7 @@ versions = lab.setup(seed=1)
 numbers()
 print(keras.backend.backend(), os.environ["KERAS_BACKEND"])
 print(repr(versions.cores), versions["cores"], sorted(versions))
+print(versions._repr_html_() == f"<div>{versions}</div>")
 f = tf.function(lambda x: x)
 [f(i) for i in range(8)]  # TensorFlow warns of so many traces
 tf.function(tf.abs, jit_compile=True)(tf.constant(1.0))  # the compiler introduces itself
@@ -91,6 +95,10 @@ def test_the_cores_are_there_as_a_number_too(first_import):
     assert int(number) == system.cores()
     assert text == number
     assert names == "['cores', 'gpu', 'keras', 'numpy', 'python', 'tensorflow']"
+
+
+def test_as_html_the_line_wraps_at_words(first_import):
+    assert first_import.stdout.splitlines()[6] == "True"
 
 
 def test_keras_that_already_runs_on_something_else_is_an_error(monkeypatch):
@@ -164,6 +172,36 @@ def test_a_healthy_machine_is_ready(healthy):
         "labkit doctor: ready | Linux x86_64 | Python 3.12.4 | tensorflow 1.0.0 | "
         "8.0 GiB free | 4 cores | load 0.5"
     )
+
+
+def test_in_a_notebook_the_report_is_a_table_and_the_line_to_paste(healthy):
+    healthy[1]["load"] = 9.0
+    report = lab.doctor()
+    page = report._repr_html_()
+    rows = re.findall(r"<tr>(.*?)</tr>", page)
+    assert len(rows) == 1 + len(report.checks)
+    assert [re.sub("<.*?>", " ", row).split()[0] for row in rows[1:]] == [
+        check.what for check in report.checks
+    ]
+    assert check_of(report, "load").cure in html.unescape(page)
+    assert badge_html(NOTE) in page
+    assert "<strong>This machine is ready.</strong>" in page
+    assert f">{report.line}</pre>" in page
+
+
+def test_a_column_for_what_to_do_is_there_only_if_something_is_to_do(healthy):
+    assert "what to do" not in lab.doctor()._repr_html_()
+    healthy[1]["disk"] = 0.1
+    page = lab.doctor()._repr_html_()
+    assert "what to do" in page
+    assert badge_html(BAD) in page
+    assert "<strong>This machine is not ready.</strong>" in page
+
+
+def test_the_brief_report_in_a_notebook_has_no_table(healthy):
+    report = lab.doctor(brief=True)
+    assert "<table" not in report._repr_html_()
+    assert report.line in report._repr_html_()
 
 
 def test_the_brief_report_is_its_last_line(healthy):

@@ -5,12 +5,25 @@ import re
 import pytest
 
 import labkit as lab
+from labkit.show import message
 
 
 def test_an_expected_error_is_shown(capsys):
     with lab.expect(ValueError, "invalid literal"):
         int("x")
     assert capsys.readouterr().out == ("ValueError: invalid literal for int() with base 10: 'x'\n")
+
+
+def test_in_a_notebook_the_error_is_a_message_with_the_same_text(monkeypatch):
+    shown = []
+    monkeypatch.setattr(message, "running_shell", object)
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    with lab.expect(ValueError):
+        raise ValueError("no `shape` <here>")
+    assert shown[0]["text/plain"] == "ValueError: no `shape` <here>"
+    page = shown[0]["text/html"]
+    assert "<strong>ValueError, as expected:</strong> no <code" in page
+    assert ">shape</code> &lt;here&gt;" in page
 
 
 def test_expect_fails_when_nothing_comes():

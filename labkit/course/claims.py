@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..measure.stats import Finding
+from ..show.message import BAD, GOOD, UNSURE, message_html
 from ..show.table import Table
 
 HOLDS = "holds here"
 FAILS = "does not hold here"
 UNDECIDED = "undecided here"
-_SYMBOLS = {HOLDS: "✓", FAILS: "✗", UNDECIDED: "?"}
+_KINDS = {HOLDS: GOOD, FAILS: BAD, UNDECIDED: UNSURE}
 _tried: dict[str, "Claim"] = {}  # by id, in the order in which they were tried
 
 
@@ -24,10 +25,16 @@ class Claim:
     measured: str = ""
 
     def __repr__(self) -> str:
-        line = f"{_SYMBOLS[self.verdict]} {self.id} {self.verdict}: {self.text}"
+        line = f"{_KINDS[self.verdict].sign} {self.id} {self.verdict}: {self.text}"
         if self.measured:
             line += f"\n  measured: {self.measured}"
         return line
+
+    def _repr_html_(self) -> str:
+        more = [f"measured: {self.measured}"] if self.measured else []
+        return message_html(
+            _KINDS[self.verdict], f"{self.id} {self.verdict}:", self.text, more=more
+        )
 
 
 def claim(id: str, text: str, evidence: bool | Finding | None, measured: str = "") -> Claim:
@@ -97,7 +104,7 @@ def verdicts(instead: Mapping[str, str] | None = None) -> Table:
         raise ValueError(f"claims without a sentence on what to believe: {', '.join(missing)}")
     cells = []
     for id, tried in _tried.items():
-        verdict = f"{_SYMBOLS[tried.verdict]} {tried.verdict}"
+        verdict = f"{_KINDS[tried.verdict].sign} {tried.verdict}"
         cells.append([id, tried.text, verdict, sentences[id]])
     for id, sentence in sentences.items():
         if id not in _tried:

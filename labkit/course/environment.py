@@ -1,6 +1,7 @@
 """Prepare a notebook (`setup`) and check a machine (`doctor`)."""
 
 import contextlib
+import html
 import os
 import platform
 import re
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 from ..measure.system import cores, free_memory, load, package_version, silence_stderr
+from ..show.message import BAD, GOOD, message_html
+from ..show.table import Table
+from .notebook_help import install
 
 PACKAGES = ("tensorflow", "keras", "numpy", "jupyterlab", "matplotlib", "ipywidgets", "psutil")
 PYTHON_FROM, PYTHON_BELOW = (3, 11), (3, 14)
@@ -26,7 +30,7 @@ TENSORFLOW_BUILDS = {
 ENOUGH_MEMORY, TOO_LITTLE_MEMORY = 2.0, 0.8  # GiB
 ENOUGH_DISK = 0.5  # GiB
 _LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
-_SYMBOLS = {"ok": "✓ ok  ", "note": "! note", "bad": "✗ bad "}
+_SYMBOLS = {"ok": "✓", "note": "!", "bad": "✗"}
 
 
 class Versions(dict[str, str]):
@@ -38,6 +42,9 @@ class Versions(dict[str, str]):
 
     def __repr__(self) -> str:
         return " · ".join(self.values())
+
+    def _repr_html_(self) -> str:
+        return f"<div>{html.escape(repr(self))}</div>"  # as text it would break inside a word
 
 
 def setup(seed: int = 0) -> Versions:
@@ -80,6 +87,7 @@ def setup(seed: int = 0) -> Versions:
         tf.constant(0.0)  # the first operation triggers the last of the start-up messages
     # The lessons count retraces; TensorFlow's warning about them contains an address.
     tf.get_logger().setLevel("ERROR")
+    install()
     keras.utils.set_random_seed(seed)
     entries = {
         "python": f"Python {platform.python_version()}",
@@ -121,7 +129,7 @@ class Check:
     cure: str = ""
 
     def __str__(self) -> str:
-        line = f"{_SYMBOLS[self.state]}  {self.what:11} {self.seen}"
+        line = f"{_SYMBOLS[self.state]} {self.state:4}  {self.what:11} {self.seen}"
         if self.cure:
             line += f"\n        → {self.cure}"
         return line
@@ -158,6 +166,27 @@ class Report:
             return self.line
         lines = [str(check) for check in self.checks]
         return "\n".join([*lines, "", "To paste to your teacher:", self.line])
+
+    def _repr_html_(self) -> str:
+        kind, verdict = (GOOD, "ready") if self.ok else (BAD, "not ready")
+        words = f"This machine is {verdict}."
+        message = message_html(kind, words, "To paste to your teacher:", code=self.line)
+        if self.brief:
+            return message
+        return f"{self._table()._repr_html_()}{message}"
+
+    def _table(self) -> Table:
+        """Return the checks as a table, with a column for what to do where there is something."""
+        columns = ["check", "state", "found", "what to do"]
+        cells = []
+        for check in self.checks:
+            state = f"{_SYMBOLS[check.state]} {check.state}"
+            found = check.seen.removeprefix(f"{check.what} ")
+            cells.append([check.what, state, found, check.cure])
+        if not any(check.cure for check in self.checks):
+            columns = columns[:-1]
+            cells = [row[:-1] for row in cells]
+        return Table(columns, cells, sides=["left"] * len(columns))
 
 
 def doctor(brief: bool = False) -> Report:

@@ -4,6 +4,7 @@ import re
 from types import TracebackType
 
 from ..show.errors import message
+from ..show.message import NOTE, message_html, show
 
 _LONGEST = 300  # characters of a message that are shown
 _BEFORE = 80  # of them before the part that was looked for
@@ -62,7 +63,9 @@ class expect:
         match = " ".join(self.match.split())  # as `message` does
         if match not in text:
             raise AssertionError(f"expected {wanted} with {self.match!r}, got: {text}") from raised
-        print(f"{name}: {_without_addresses(_cut_around(match, text))}")
+        shown = _without_addresses(_cut_around(match, text))
+        page = message_html(NOTE, f"{name}, as expected:", shown)
+        show(f"{name}: {shown}", page)
         return True
 
 

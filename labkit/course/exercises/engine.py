@@ -4,8 +4,9 @@ A checker compares results with an oracle and counts calls and traces; it never 
 A wrong answer raises only with ``LABKIT_STRICT=1``, as in the tests.
 """
 
-import contextlib
+import ast
 import dis
+import errno
 import importlib
 import importlib.util
 import json
@@ -13,6 +14,8 @@ import math
 import os
 import pkgutil
 import random
+import tempfile
+import textwrap
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,25 +23,34 @@ from pathlib import Path
 from typing import Any
 
 from ...measure.agreement import first_difference
-from ...show.errors import one_line
+from ...show import stop
+from ...show.errors import UnknownName, WrongValue, line_of_error, one_line
+from ...show.message import BAD, GOOD, HINT, OPEN, box_html, message_html
 from ...show.table import Table
 from ..files import write_atomically
 from ..models import random_rows
+from ..notebook_help import failure_behind
+from ..stop_button import run_until_stopped
 
 PASSED = "passed"
 NOT_YET = "not yet"
 NOT_ATTEMPTED = "not attempted"
-_SYMBOLS = {PASSED: "✓", NOT_YET: "✗", NOT_ATTEMPTED: "○"}
+_KINDS = {PASSED: GOOD, NOT_YET: BAD, NOT_ATTEMPTED: OPEN}
 
 # The section to name where the exercise itself says what is wanted.
 EXERCISE_TEXT = "the text of the exercise"
 
 _PACKAGE = __name__.rpartition(".")[0]
 _RECORD = "progress.json"
+_CORRECT_IT = "Correct it and run it, then this one: until then a check sees the version before it"
+_LOOK_AT = " Look at: "
+_LESSON_FILES = "[0-9][0-9]_*.ipynb"
 # The instructions of a function that does nothing, but for those that load or return a constant.
 _IDLE_OPERATIONS = {"RESUME", "NOP", "RETURN_VALUE"}
 
 _exercises: dict[str, "Exercise"] = {}
+# By the file that should hold them: the states that could not be written there.
+_unsaved: dict[Path, dict[str, str]] = {}
 
 
 class NotYet(Exception):
@@ -101,19 +113,35 @@ class Outcome:
         ``passed``, ``not yet`` or ``not attempted``.
     message : str
         What was seen and what is wanted.
+    note : str
+        Why the state was not recorded, if it was not.
     """
 
     id: str
     state: str
     message: str
+    note: str = ""
 
     def __repr__(self) -> str:
-        line = f"{_SYMBOLS[self.state]} {self.id} {self.state}"
+        line = f"{_KINDS[self.state].sign} {self.id} {self.state}"
         if self.message:
             line += f": {self.message}"
+        if self.note:
+            line += f"\n  {self.note}"
         return line
 
+    def _repr_html_(self) -> str:
+        word = f"{self.id} {self.state}"
+        if self.message:
+            word += ":"
+        more = [self.note] if self.note else []
+        text, _, section = self.message.partition(_LOOK_AT)
+        if section == EXERCISE_TEXT:  # which is no heading
+            text, section = self.message, ""
+        return message_html(_KINDS[self.state], word, text, section=section, more=more)
 
+
+@stop.stoppable("check interrupted: nothing was recorded")
 def check(id: str, answer: Any) -> Outcome:
     """Check an answer to an exercise.
 
@@ -134,6 +162,8 @@ def check(id: str, answer: Any) -> Outcome:
     ------
     KeyError
         No exercise has that number.
+    KeyboardInterrupt
+        The stop button was pressed. Nothing is recorded.
     AssertionError
         The answer is not right, and ``LABKIT_STRICT`` is 1.
 
@@ -142,8 +172,14 @@ def check(id: str, answer: Any) -> Outcome:
     >>> check("00.1", ...)
     ○ 00.1 not attempted: replace the ... and run this cell again; lab.hint("00.1") helps
     """
-    outcome = _outcome(_find(id), answer)
-    _record(id, outcome.state)
+    task = _find(id)
+    failure = failure_behind(answer)
+    if failure:
+        outcome = Outcome(id, NOT_YET, f"{failure}. {_CORRECT_IT}")
+    else:
+        outcome = run_until_stopped(_outcome, task, answer)
+        with stop.deferred():
+            _record(outcome)
     if os.environ.get("LABKIT_STRICT") == "1" and outcome.state != PASSED:
         raise AssertionError(repr(outcome))
     return outcome
@@ -157,10 +193,10 @@ def _outcome(task: Exercise, answer: Any) -> Outcome:
     try:
         return Outcome(task.id, PASSED, task.checker(answer))
     except Exception as error:
-        return Outcome(task.id, NOT_YET, _explanation(error, task.section))
+        return Outcome(task.id, NOT_YET, _explanation(error, answer, task.section))
 
 
-def _explanation(error: Exception, section: str) -> str:
+def _explanation(error: Exception, answer: Any, section: str) -> str:
     """Return what a learner reads about an error raised during a check."""
     # AutoGraph raises an error of its own in place of a NotYet raised during tracing.
     behind: BaseException | None = error
@@ -168,7 +204,17 @@ def _explanation(error: Exception, section: str) -> str:
         if isinstance(behind, NotYet):
             return str(behind)
         behind = behind.__cause__ or behind.__context__
-    return _with_section(f"your answer raised {one_line(error)}", section)
+    sentence = f"your answer raised {one_line(error)}"
+    place = line_of_error(error, _file_of(answer))
+    if place:
+        sentence = f"{sentence.removesuffix('.')}, in {place}"
+    return _with_section(sentence, section)
+
+
+def _file_of(answer: Any) -> str:
+    """Return the file of an answer's code, which may be a cell; empty if there is none."""
+    code = getattr(_plain_function(answer), "__code__", None)
+    return code.co_filename if isinstance(code, types.CodeType) else ""
 
 
 def _with_section(sentence: str, section: str) -> str:
@@ -177,7 +223,7 @@ def _with_section(sentence: str, section: str) -> str:
         return sentence
     if not sentence.endswith((".", "?")):
         sentence += "."
-    return f"{sentence} Look at: {section}"
+    return f"{sentence}{_LOOK_AT}{section}"
 
 
 def hint(id: str, step: int = 1) -> str:
@@ -209,18 +255,39 @@ def hint(id: str, step: int = 1) -> str:
     """
     task = _find(id)
     if step not in (1, 2, 3):
-        raise ValueError(f"step is 1, 2 or 3, got {step!r}")
-    text = f"Hint {step} of 3: {task.hints[step - 1]}"
+        raise WrongValue(f"the step of a hint is 1, 2 or 3, got {step!r}")
+    word = f"Hint {step} of 3:"
+    text = task.hints[step - 1]
+    more = []
     if step < 3:
-        text += f'\nThe next one: lab.hint("{id}", {step + 1})'
-    return _Text(text)
+        more.append(f'The next one: lab.hint("{id}", {step + 1})')
+    shown = _Hint("\n".join([f"{word} {text}", *more]))
+    if _is_code(text):
+        shown.page = message_html(HINT, word, code=text)
+    else:
+        shown.page = message_html(HINT, word, text, more=more)
+    return shown
 
 
-class _Text(str):
+class _Hint(str):
     """A string that a notebook shows as it is, not in quotation marks."""
+
+    page = ""  # its HTML
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        return self.page
+
+
+def _is_code(text: str) -> bool:
+    """Return whether a text is the body of a Python function."""
+    try:
+        ast.parse(f"def f():\n{textwrap.indent(text, ' ')}")
+    except SyntaxError:
+        return False
+    return True
 
 
 def progress(lesson: str = "") -> Table:
@@ -234,8 +301,9 @@ def progress(lesson: str = "") -> Table:
     Returns
     -------
     Table
-        A row per exercise. The record is ``progress.json`` in the folder of the notebook, or in
-        the folder that the environment variable ``LABKIT_HOME`` names. Delete it to start over.
+        A row per exercise, then the next lesson. The record is ``progress.json`` in the folder of
+        the notebook, or in the folder that the environment variable ``LABKIT_HOME`` names. Delete
+        it to start over.
 
     Examples
     --------
@@ -245,16 +313,43 @@ def progress(lesson: str = "") -> Table:
     _import_lessons(lesson)
     states = _read()
     cells = []
-    passed = 0
+    left = []
     for id, task in sorted(_exercises.items()):
         if not id.startswith(lesson):
             continue
         state = states.get(id, NOT_ATTEMPTED)
-        cells.append([id, task.title, f"{_SYMBOLS[state]} {state}"])
-        if state == PASSED:
-            passed += 1
-    caption = f"{passed} of {len(cells)} exercises passed"
-    return Table(["", "exercise", "state"], cells, caption)
+        cells.append([id, task.title, f"{_KINDS[state].sign} {state}"])
+        if state != PASSED:
+            left.append(id)
+    caption = f"{len(cells) - len(left)} of {len(cells)} exercises passed"
+    notes = [_what_is_next(lesson, left), _why_not_recorded()]
+    columns = ["", "exercise", "state"]
+    return _Progress(columns, cells, caption, [note for note in notes if note])
+
+
+class _Progress(Table):
+    """A table of exercises in the frame of a message."""
+
+    caption_weight = 700
+
+    def _repr_html_(self) -> str:
+        is_done = all(row[-1].endswith(PASSED) for row in self.cells)
+        return box_html(GOOD if is_done else OPEN, super()._repr_html_())
+
+
+def _what_is_next(lesson: str, left: list[str]) -> str:
+    """Return which lesson comes next, from the files beside this notebook; empty if none does."""
+    names = sorted(path.name for path in Path().glob(_LESSON_FILES))
+    if not lesson:  # of all lessons, the first one that is not done
+        numbers = {id.partition(".")[0] for id in left}
+        open_lessons = [name for name in names if name[:2] in numbers]
+        return f"Go on with {open_lessons[0]}" if open_lessons else ""
+    if not any(name[:2] == lesson for name in names):
+        return ""
+    later = [name for name in names if name[:2] > lesson]
+    if not later:
+        return "This was the last lesson."
+    return f"The next lesson: {later[0]}"
 
 
 # ---- what the checkers share ----
@@ -407,7 +502,7 @@ def _find(id: str) -> Exercise:
     if id not in _exercises:
         siblings = sorted(known for known in _exercises if known.startswith(f"{number}."))
         known = ", ".join(siblings) or "none in that lesson"
-        raise KeyError(f"no exercise {id!r}; there are: {known}")
+        raise UnknownName(f"there is no exercise {id!r}; there are: {known}")
     return _exercises[id]
 
 
@@ -423,12 +518,15 @@ def _is_stub(answer: Any) -> bool:
     """Return whether this is the untouched stub: ..., or a function whose body does nothing."""
     if is_nothing(answer):
         return True
-    # A tf.function holds the function that it was made from.
-    function = getattr(answer, "python_function", answer)
-    code = getattr(function, "__code__", None)
+    code = getattr(_plain_function(answer), "__code__", None)
     if not isinstance(code, types.CodeType):
         return False
     return all(_is_idle(instruction) for instruction in dis.get_instructions(code))
+
+
+def _plain_function(answer: Any) -> Any:
+    """Return the function that a tf.function was made from; anything else as it is."""
+    return getattr(answer, "python_function", answer)
 
 
 def _is_idle(instruction: dis.Instruction) -> bool:
@@ -446,24 +544,60 @@ def _record_file() -> Path:
 
 
 def _read() -> dict[str, str]:
-    """Return the recorded states; none if there is no record, or something else in its file."""
+    """Return the states that were recorded, and those that could not be."""
+    path = _record_file()
     try:
-        states = json.loads(_record_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
+        states = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):  # no record, or something else in its file
+        states = {}
     if not isinstance(states, dict):
-        return {}
-    return {id: state for id, state in states.items() if state in (PASSED, NOT_YET)}
+        states = {}
+    recorded = {id: state for id, state in states.items() if state in (PASSED, NOT_YET)}
+    return recorded | _unsaved.get(path.absolute(), {})
 
 
-def _record(id: str, state: str) -> None:
-    """Record a state; a pass stays, and looking at a stub is not recorded."""
-    if state == NOT_ATTEMPTED:
+def _record(outcome: Outcome) -> None:
+    """Record a state; a pass stays, and looking at a stub is not recorded.
+
+    A full disk or a read-only folder must not spoil a right answer: the outcome gets a note.
+    """
+    if outcome.state == NOT_ATTEMPTED:
         return
+    path = _record_file()
     states = _read()
-    if states.get(id) == PASSED:
+    if states.get(outcome.id) != PASSED:
+        states[outcome.id] = outcome.state
+    elif path.absolute() not in _unsaved:
         return
-    states[id] = state
-    # A full disk or a read-only folder must not spoil a right answer.
-    with contextlib.suppress(OSError):
-        write_atomically(_record_file(), json.dumps(states, indent=1, sort_keys=True))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(states, indent=1, sort_keys=True))
+    except OSError as error:
+        _unsaved[path.absolute()] = states
+        outcome.note = _not_recorded(error)
+    else:
+        _unsaved.pop(path.absolute(), None)
+
+
+def _why_not_recorded() -> str:
+    """Return why the record cannot be written; empty if it can."""
+    path = _record_file().absolute()
+    folder = path.parent
+    while not folder.exists():  # it is made when there is something to record
+        folder = folder.parent
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return _not_recorded(error)
+
+
+def _not_recorded(error: OSError) -> str:
+    """Return that nothing can be recorded, with the reason and what to do."""
+    reason = error.strerror or str(error)
+    return (
+        f"Kept only until this notebook's kernel ends: {_record_file().absolute()} cannot be "
+        f"written ({reason}). Set the variable LABKIT_HOME to a folder that can be."
+    )

@@ -1,0 +1,144 @@
+// A prebuilt extension for JupyterLab 4, written by hand, so that nothing has to be built.
+//
+// JupyterLab loads this file and looks in window._JUPYTERLAB for a container with two functions,
+// `init` and `get`, as module federation makes them. The extension needs no module of JupyterLab:
+// it uses only what the application hands to a plugin. Where something is missing, it leaves
+// JupyterLab as it is.
+//
+// - A cell with one of the tags below gets a CSS class; lessons.css gives it its look. Nothing is
+//   written into a notebook.
+// - The start page is asked for again whenever it is shown, as its content changes with what the
+//   learner does.
+
+(() => {
+  "use strict";
+
+  const NAME = "labkit-lessons";
+  const TAGS = ["exercise", "solution", "scaffold", "reading"];
+  const START_PAGE = "README.md";
+  const SECONDS_BETWEEN_LOOKS = 15;
+  const FOLDER = new URL(".", document.currentScript.src).href;
+
+  // ---- cells ----
+
+  function markCell(cell) {
+    const tags = cell.model?.getMetadata?.("tags");
+    for (const tag of TAGS) {
+      const hasTag = Array.isArray(tags) && tags.includes(tag);
+      cell.node.classList.toggle(`labkit-${tag}`, hasTag);
+    }
+  }
+
+  // Cells are added, moved and replaced while a notebook is open, and their tags can change.
+  function followCells(notebook) {
+    const followed = new WeakSet();
+
+    function markAll() {
+      for (const cell of notebook.widgets) {
+        markCell(cell);
+        if (!followed.has(cell)) {
+          followed.add(cell);
+          cell.model.metadataChanged.connect(guarded(() => markCell(cell)));
+        }
+      }
+    }
+
+    // The notebook makes the widget of a new cell while it handles the same signal.
+    const markSoon = guarded(() => requestAnimationFrame(guarded(markAll)));
+
+    function followModel() {
+      notebook.model?.cells.changed.connect(markSoon);
+      markSoon();
+    }
+
+    notebook.modelChanged.connect(guarded(followModel));
+    followModel();
+  }
+
+  // ---- the start page ----
+
+  async function refresh(app, context) {
+    const settings = app.serviceManager.serverSettings;
+    const headers = settings.token ? { Authorization: `token ${settings.token}` } : {};
+    const answer = await fetch(`${settings.baseUrl}labkit/start-page`, { headers });
+    if (!answer.ok || context.isDisposed || context.model.dirty) {
+      return;
+    }
+    const text = await answer.text();
+    if (text !== context.model.toString()) {
+      await context.revert(); // reads the file, which the server has just written
+    }
+  }
+
+  function followStartPage(app, page, context) {
+    page.addClass("labkit-start");
+    const look = guarded(async () => {
+      if (page.isVisible && !document.hidden && context.isReady) {
+        await refresh(app, context);
+      }
+    });
+    const timer = setInterval(look, SECONDS_BETWEEN_LOOKS * 1000);
+    document.addEventListener("visibilitychange", look);
+    app.shell.currentChanged?.connect(look);
+    page.disposed.connect(() => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", look);
+      app.shell.currentChanged?.disconnect(look);
+    });
+    context.ready.then(look);
+  }
+
+  // ---- what JupyterLab asks for ----
+
+  // A lesson must work whatever happens here: an error is a line in the console and no more.
+  function guarded(step) {
+    return (...values) => {
+      try {
+        Promise.resolve(step(...values)).catch(report);
+      } catch (error) {
+        report(error);
+      }
+    };
+  }
+
+  function report(error) {
+    console.warn(`${NAME}:`, error);
+  }
+
+  function activate(app) {
+    app.docRegistry.addWidgetExtension("Notebook", {
+      createNew: guarded((panel) => followCells(panel.content)),
+    });
+    app.docRegistry.addWidgetExtension("Markdown Preview", {
+      createNew: guarded((page, context) => {
+        if (context.path === START_PAGE) {
+          followStartPage(app, page, context);
+        }
+      }),
+    });
+  }
+
+  function addStyle() {
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = `${FOLDER}lessons.css`;
+    document.head.append(link);
+  }
+
+  const modules = {
+    "./extension": () => ({
+      __esModule: true,
+      default: { id: `${NAME}:plugin`, autoStart: true, activate: guarded(activate) },
+    }),
+    "./style": () => {
+      addStyle();
+      return {};
+    },
+  };
+
+  window._JUPYTERLAB = window._JUPYTERLAB || {};
+  window._JUPYTERLAB[NAME] = {
+    init: async () => {},
+    get: async (name) => modules[name],
+  };
+})();
