@@ -2,7 +2,7 @@
 
 import copy
 
-from contract import SECTIONS, Lesson
+from contract import COME_BACK, SECTIONS, Lesson
 
 WORDS = "The loop asks the same question for each row, and most of its time goes into the asking."
 
@@ -28,24 +28,24 @@ def stream(words, name="stdout"):
 
 
 def picture(alt="Two bars", plain="Two bars"):
-    data = {
-        "image/png": "/tmp/work/home/root=",
-        "text/plain": plain,
-    }  # letters that may come up in any picture
-    return {"output_type": "display_data", "data": data, "metadata": {"image/png": {"alt": alt}}}
+    encoded = "data:image/png;base64,/tmp/work/home/root="  # letters that any picture may have
+    return result(f'<figure><img alt="{alt}" src="{encoded}"></figure>', plain)
 
 
-def result(html):
-    data = {"text/html": html, "text/plain": "a table"}
+def result(html, plain="a table"):
+    data = {"text/html": html, "text/plain": plain}
     return {"output_type": "execute_result", "data": data, "metadata": {}, "execution_count": 1}
 
 
 QUOTATION = "> A quotation may just shout! And `code!` simply may, too."
+COMING_BACK = f"If a cell says `NameError`: {COME_BACK}. {WORDS}"
 EXERCISE = 'def answer(rows):\n    """Return one prediction for each row, in one call."""\n    ...'
-SOLUTION = {"jupyter": {"source_hidden": True}}
+SOLUTION = "# Solution\ndef answer(rows):\n    return model(rows)"
+COLLAPSED = {"jupyter": {"source_hidden": True}}
 # What a good lesson has in its sections, beside a text.
 CONTENT = {
     "Setup": [
+        text(COMING_BACK),
         code("import labkit as lab\n\nlab.setup()", outputs=[stream("Python 3\n")]),
         code("from labkit import own_model"),
     ],
@@ -55,19 +55,23 @@ CONTENT = {
             "cost", outputs=[result('<p>I/O: <img alt="a > b" src="data:image/png;base64,/tmp/">')]
         ),
         code("model.summary()", "nbval-ignore-output"),
-        code("lab.compare(a=a).plot(), lab.models.mlp().name, own_model.form()"),
+        code('guess = lab.guess("How many times as long?", low=1, high=100)\nguess'),
+        code("lab.compare(a=a).plot(guess=guess), lab.models.mlp().name, own_model.form()"),
+        code("if guess.made:\n    print(f'{guess.value}; in all ≈{total:,} rounds')"),
+        code("with lab.expect(AssertionError, 'no'):\n    lab.compare(a=a, b=b)"),
     ],
     "Your turn": [
         text("### An exercise\n\n" + WORDS),
         code(EXERCISE, "exercise"),
         code('lab.check("02.1", answer)'),
-        code("def answer(rows):\n    return model(rows)", "solution", **SOLUTION),
+        code(SOLUTION, "solution", **COLLAPSED),
     ],
     "Recap": [
         text("| situation | do |\n|---|---|\n" + "| many rows | one call |\n" * 50 + WORDS * 8),
     ],
     "Check yourself": [
         text(f"{WORDS}\n\n<details><summary>Answer</summary>{WORDS * 10}</details>"),
+        text(f"{WORDS}\n\n<details><summary>Answer</summary>{WORDS}</details>"),
     ],
     "Further reading": [
         text(f"[a](01_first.ipynb#setup) [b](https://example.org) [c](#setup) `f[0](x)` {WORDS}"),
@@ -79,14 +83,18 @@ def good(folder, name="02_loop.ipynb"):
     """Return a lesson that violates no rule; its neighbours are written to `folder`."""
     for neighbour in ("01_first.ipynb", "03_third.ipynb"):
         (folder / neighbour).touch()
-    neighbours = "[before](01_first.ipynb) · [next](03_third.ipynb)"
+    following = "03_third.ipynb"
+    neighbours = f"[before](01_first.ipynb) · [next]({following})"
     if name.startswith("00"):
-        neighbours = "[next](01_first.ipynb)"
-    title = f"# Loop over rows\n\n{WORDS} Why is `a != b`?\n\n"
-    cells = [text(f"{title}**25 minutes** · first steps · {neighbours}")]
+        following = "01_first.ipynb"
+        neighbours = f"[next]({following})"
+    title = f"# Loop over rows\n\n**Why is `a != b`?**\n\n{WORDS}\n\n"
+    cells = [text(f"{title}**13 minutes** · first steps · {neighbours}")]
     for section in [*SECTIONS[:4], "First round", "Second round", *SECTIONS[4:]]:
         cells.append(text(f"## {section}\n\n{WORDS}\n\n{QUOTATION}"))
         cells.extend(copy.deepcopy(CONTENT.get(section, [])))
+    cells.append(code(f'lab.progress("{name[:2]}")'))
+    cells.append(text(f"Go on with [a lesson]({following}). {WORDS}"))
 
     count = 0
     for number, cell in enumerate(cells):

@@ -1,7 +1,7 @@
 """Every lesson follows tools/contract.py, and each rule notices a lesson that does not."""
 
 import pytest
-from contract import RULES, SECTIONS, Lesson, defined_names
+from contract import RULES, SECTIONS, START_PAGE, Lesson, defined_names
 from good_lesson import WORDS, at, code, good, picture, result, stream, text
 from pages import ROOT
 
@@ -35,13 +35,28 @@ def test_the_first_lesson_may_be_shorter(tmp_path):
         "Recap",
         "Check yourself",
         "Further reading",
+        "Next",
         "",
     }
     lesson.raw["cells"] = [cell.raw for cell in lesson.cells if cell.section in wanted]
     del lesson.cells  # it is cached
     for name, rule in RULES.items():
-        if name != "was_run_in_order":
+        if name not in ("was_run_in_order", "says_its_true_minutes"):
             assert list(rule(lesson)) == [], name
+
+
+def test_the_last_lesson_leads_to_the_start_page(tmp_path):
+    lesson = good(tmp_path, "04_last.ipynb")
+    (said,) = RULES["ends_with_what_is_next"](lesson)
+    assert START_PAGE in said
+    at(lesson.raw, "Go on with")["source"] = f"[All lessons]({START_PAGE})"
+    assert list(RULES["ends_with_what_is_next"](lesson)) == []
+
+
+def test_the_start_page_leads_to_every_lesson():
+    page = (ROOT / "notebooks" / START_PAGE).read_text(encoding="utf-8")
+    for path in LESSONS:
+        assert f"({path.name})" in page
 
 
 def change(start, old, new):
@@ -78,10 +93,27 @@ def ignore_many(raw):
     raw["cells"] += [code(f"{n}", "nbval-ignore-output") for n in range(4)]
 
 
+def add_question(raw):
+    raw["cells"].append({**text("<details></details> 2. <details></details>"), "id": "added"})
+    cells = raw["cells"]
+    cells.insert(cells.index(at(raw, "## Further reading")), cells.pop())
+
+
+def use_no_guess(raw):
+    change("lab.compare", "guess=guess", "")(raw)
+    raw["cells"].remove(at(raw, "if guess.made"))
+
+
 def without_checks(raw):
     raw["cells"].remove(at(raw, "lab.check"))
 
 
+BARE_PICTURE = {
+    "output_type": "display_data",
+    "data": {"image/png": "aaaa", "text/plain": "Two bars"},
+    "metadata": {"image/png": {"alt": "Two bars"}},
+}
+NOT_SHOWN = "lab.compare(a=a) in a block is not shown"
 VIOLATIONS = [
     ("is_a_valid_notebook", lambda raw: raw.update(nbformat_minor=4), "4.5"),
     ("is_a_valid_notebook", lambda raw: raw["cells"][0].pop("id"), "MissingID"),
@@ -116,6 +148,7 @@ VIOLATIONS = [
         "ValueError",
     ),
     ("has_decided_its_claims", show(result("? S0-4 undecided here: it costs")), "more rounds"),
+    ("has_a_text_for_each_picture", show(BARE_PICTURE), "JupyterLab ignores"),
     ("has_a_text_for_each_picture", show(picture(alt="")), "without alt"),
     ("has_a_text_for_each_picture", show(picture(plain=" ")), "says nothing"),
     ("has_a_text_for_each_picture", show(picture(plain="<Figure size 640x480>")), "says nothing"),
@@ -133,6 +166,9 @@ VIOLATIONS = [
     ("has_one_title_and_skips_no_level", change("# Loop", "# Loop", "\n# Loop"), "very first line"),
     ("has_one_title_and_skips_no_level", add(text("# Another")), "Another"),
     ("has_one_title_and_skips_no_level", add(text("#### Deep")), "level 4 after level 2"),
+    ("has_a_short_title", change("# Loop", "over rows", "over rows" * 5), "has 50 characters"),
+    ("opens_with_a_question", change("# Loop", "b`?", "b`."), "the question"),
+    ("opens_with_a_question", lambda raw: at(raw, "# Loop").update(source="# Loop"), "question"),
     ("has_the_sections_in_order", change("## Recap", "Recap", "Summary"), "'Recap' is missing"),
     ("has_the_sections_in_order", swap, "another order"),
     ("has_the_sections_in_order", add(text("## Recap")), "twice"),
@@ -140,14 +176,20 @@ VIOLATIONS = [
     ("has_the_sections_in_order", change("## Second round", "## ", "### "), "found 1"),
     (
         "begins_with_minutes_and_neighbours",
-        change("# Loop", "**25 minutes**", "25 minutes"),
+        change("# Loop", "**13 minutes**", "13 minutes"),
         "how long",
     ),
+    ("says_its_true_minutes", change("# Loop", "**13 minutes**", "**20 minutes**"), "take 13"),
     ("begins_with_minutes_and_neighbours", change("# Loop", "01_first", "03_third"), "01_first"),
     ("begins_with_minutes_and_neighbours", change("# Loop", "03_third", "01_first"), "03_third"),
+    ("says_how_to_come_back", change("If a cell", "Above", "Below"), "NameError"),
+    ("asks_one_question_in_a_cell", add_question, "several questions"),
+    ("ends_with_what_is_next", change("lab.progress", "02", "03"), 'lab.progress("02")'),
+    ("ends_with_what_is_next", change("Go on with", "03_third", "01_first"), "03_third"),
     ("has_short_code_cells", change("cost", "cost", "cost\n" * 9), "9 lines"),
     ("has_short_code_cells", add(code("x\n" * 16, "long")), "16 lines"),
     ("has_short_code_cells", add(code(" ")), "0 lines"),
+    ("has_lines_that_fit", add(code("x = " + "1" * 97)), "101 characters"),
     ("has_code_that_runs_anywhere", change("cost", "cost", "cost;"), "semicolon"),
     ("has_code_that_runs_anywhere", change("cost", "cost", "%time cost"), "magic"),
     ("has_code_that_runs_anywhere", change("cost", "cost", "!ls"), "magic"),
@@ -168,10 +210,31 @@ VIOLATIONS = [
     ("specifies_and_checks_its_exercises", change("def answer", '"""', "'"), "docstring"),
     ("specifies_and_checks_its_exercises", without_checks, "no lab.check"),
     (
+        "stores_no_widget",
+        lambda raw: at(raw, "cost")["outputs"].append(
+            {
+                "output_type": "display_data",
+                "data": {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "a slider"},
+                "metadata": {},
+            }
+        ),
+        "the view of a widget",
+    ),
+    (
         "collapses_its_solutions",
-        lambda raw: at(raw, "def answer(rows):\n    return")["metadata"].pop("jupyter"),
+        lambda raw: at(raw, "# Solution")["metadata"].pop("jupyter"),
         "a visible solution",
     ),
+    ("marks_its_solutions", change("# Solution", "# Solution\n", ""), "first line"),
+    ("marks_its_solutions", change("# Solution", "# Solution", "# Solutions"), "first line"),
+    ("shows_each_result", add(code("if a:\n    lab.compare(a=a)")), NOT_SHOWN),
+    ("shows_each_result", add(code("if a:\n    b\nelse:\n    lab.compare(a=a).plot()")), "plot()"),
+    ("shows_each_result", add(code("for a in b:\n    lab.compare(a=a)")), NOT_SHOWN),
+    ("shows_each_result", add(code("with a:\n    lab.compare(a=a)")), NOT_SHOWN),
+    ("takes_up_each_guess", use_no_guess, "no other cell uses guess"),
+    ("takes_up_each_guess", add(code("late = lab.guess('?', low=1, high=9)\nlate")), "uses late"),
+    ("formats_its_measurements_with_labkit", add(code("f'≈{x:.2f}×'")), "'≈{x:.2f}'"),
+    ("formats_its_measurements_with_labkit", add(code("f'≈{1e3 * x[0]:,.3g} ms'")), ":,.3g"),
     ("uses_one_door_of_labkit", change("import labkit", " as lab", ""), "import labkit as lab"),
     (
         "uses_one_door_of_labkit",

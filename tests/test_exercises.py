@@ -231,4 +231,4 @@ def test_a_slip_is_known_by_the_wording_of_several_versions(id, answer, fragment
     ],
 )
 def test_an_error_in_other_words_is_shown_as_it_is(id, answer):
-    assert "Error: in other words. Look at: " in lab.check(id, answer).message
+    assert "Error: in other words, in line " in lab.check(id, answer).message

@@ -32,15 +32,16 @@ def current():
     return pages.pages()
 
 
-@pytest.mark.parametrize(
-    "page", [pages.README, pages.NAMES, pages.LESSON_01, pages.claims_page.PAGE], ids=name_of
-)
+MADE = [pages.README, pages.FOLDER, pages.NAMES, pages.LESSON_01, pages.claims_page.PAGE]
+
+
+@pytest.mark.parametrize("page", MADE, ids=name_of)
 def test_the_generated_parts_are_current(page, current):
     assert page.read_text(encoding="utf-8") == current[page], "run: make pages"
 
 
 def test_no_generated_page_is_forgotten(current):
-    assert set(current) == {pages.README, pages.NAMES, pages.LESSON_01, pages.claims_page.PAGE}
+    assert set(current) == set(MADE)
 
 
 def test_a_part_is_filled_between_its_two_comments():

@@ -115,7 +115,14 @@ def test_imports_at_the_top_are_found(source, found):
     assert set(imported_at_the_top(ast.parse(source))) == found
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
+# These need matplotlib for their classes. Functions that draw import them, no module at its top:
+# that would bring NumPy when the public names are looked up, which is tested above.
+FOR_DRAWING = ("labels.py", "ticks.py")
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.name not in FOR_DRAWING], ids=name_of
+)
 def test_nothing_heavy_is_imported_at_the_top_of_a_module(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     packages = {name.partition(".")[0] for name in imported_at_the_top(tree)}

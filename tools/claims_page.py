@@ -1,14 +1,16 @@
 """Make notebooks/CLAIMS.md: every claim of the course with its verdict, from the stored outputs.
 
-`make pages` writes the page; a test checks that it is current. claims_reported.toml lists the
-claims that need more than the course installs, with what they need and what was reported elsewhere.
+`make pages` writes the page; a test checks that it is current. A claim has one line, wherever it
+was tried: a trial in notebooks/trials/ tries all claims of a group, and a lesson may show some of
+them. claims_reported.toml lists the claims that need more than the course installs, with what they
+need and what was reported elsewhere.
 """
 
 import ast
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,15 +19,37 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PAGE = NOTEBOOKS / "CLAIMS.md"
 REPORTED = ROOT / "tools" / "claims_reported.toml"
-# The number of claims in each group; every number from 1 on is accounted for.
+
+
+@dataclass(frozen=True)
+class Group:
+    """Claims about one subject.
+
+    Attributes
+    ----------
+    title : str
+        The subject.
+    count : int
+        The number of claims; each from 1 on is accounted for.
+    trial : str
+        The number of the notebook in notebooks/trials/ that tries them.
+    """
+
+    title: str
+    count: int
+    trial: str
+
+
 GROUPS = {
-    "S0": (21, "Calling a model in a loop"),
-    "S1": (19, "SavedModels and running them again and again"),
-    "S2": (14, "TensorFlow 1: sessions and batching"),
-    "S3": (19, "`predict` inside a graph"),
-    "S4": (15, "Loading a model in a loop"),
+    "S0": Group("Calling a model in a loop", 21, "000"),
+    "S1": Group("SavedModels and running them again and again", 19, "001"),
+    "S2": Group("TensorFlow 1: sessions and batching", 14, "002"),
+    "S3": Group("`predict` inside a graph", 19, "003"),
+    "S4": Group("Loading a model in a loop", 15, "004"),
 }
 OTHERS = "Claims about measuring, and others"
+# How the cell begins that says what to believe.
+VERDICTS_CELL = "lab.verdicts("
 TRIED = re.compile(
     r"^[✓✗?] (\S+) ((?:holds|does not hold|undecided) here): (.*?)(?:\n  measured: .*)?$",
     re.DOTALL,
@@ -34,30 +58,54 @@ HEADER = [
     "| | the claim | verdict | what to believe | tried in |",
     "|---|---|---|---|---|",
 ]
+INTRODUCTION = (
+    "Sentences that people find when they search for a slow TensorFlow loop. A trial tries all "
+    "claims of a group, with the programs that they are about; a lesson shows those that its "
+    "reader has heard. The verdicts are the ones stored in the notebooks, made with {versions}. "
+    "Run the notebook to get the verdict of your machine. `make pages` makes this page."
+)
 
 
-@dataclass(order=True)
+@dataclass(frozen=True)
 class Tried:
-    """One claim as one lesson tried it."""
+    """One claim as one notebook tried it.
 
-    key: tuple[str, int]
-    lesson: str
+    Attributes
+    ----------
+    id : str
+        The number of the claim, such as S0-4.
+    notebook : str
+        The notebook, relative to notebooks/ and with slashes.
+    text, verdict : str
+        The claim, and what was found.
+    section : str
+        The heading that it stands under.
+    instead : str
+        What to believe; empty where the notebook does not say it.
+    """
+
+    id: str
+    notebook: str
     text: str
     verdict: str
-    section: str
-    instead: str
+    section: str = ""
+    instead: str = ""
 
     @property
-    def id(self) -> str:
-        """The number of the claim, such as S0-4."""
-        group, number = self.key
-        return f"{group}-{number}"
+    def is_in_trial(self) -> bool:
+        """Whether a trial tried it, and not a lesson."""
+        return self.notebook.startswith("trials/")
 
     @property
-    def cells(self) -> list[str]:
-        """The cells of its line in the table."""
-        link = f"[{self.lesson[:2]}]({self.lesson}.ipynb), {self.section}"
-        return [self.id, self.text, self.verdict, self.instead, link]
+    def link(self) -> str:
+        """A link to the notebook."""
+        number = Path(self.notebook).name.partition("_")[0]
+        words = f"trial {number}" if self.is_in_trial else number
+        return f"[{words}]({self.notebook})"
+
+    def agrees_with(self, other: "Tried") -> bool:
+        """Return whether another notebook tried the same sentence with the same verdict."""
+        return (self.text, self.verdict) == (other.text, other.verdict)
 
 
 def key(id: str) -> tuple[str, int]:
@@ -66,37 +114,46 @@ def key(id: str) -> tuple[str, int]:
     return group, int(number)
 
 
+# ---- reading the notebooks ----
+
+
 def lessons() -> list[Path]:
     """Return the lessons in order."""
     return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 
 
-def tried(path: Path) -> list[Tried]:
-    """Return the claims that a lesson tried, from its stored outputs."""
+def trials() -> list[Path]:
+    """Return the trials in order."""
+    return sorted((NOTEBOOKS / "trials").glob("[0-9][0-9][0-9]_*.ipynb"))
+
+
+def tried(path: Path, folder: Path = NOTEBOOKS) -> list[Tried]:
+    """Return the claims that a notebook below `folder` tried, from its stored outputs."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    notebook = path.relative_to(folder).as_posix()
     instead = sentences(cells)
     section = ""
     found = []
     for cell in cells:
         if cell["cell_type"] == "markdown":
             headings = re.findall(r"^##+ (.+)$", "".join(cell["source"]), re.MULTILINE)
-            section = headings[-1] if headings else section
+            if headings:
+                section = headings[-1]
             continue
         for text in texts(cell):
             if match := TRIED.match(text):
                 id, verdict, claim = match.groups()
                 claim = " ".join(claim.split())
-                found.append(
-                    Tried(key(id), path.stem, claim, verdict, section, instead.get(id, ""))
-                )
+                believed = instead.get(id, "")
+                found.append(Tried(id, notebook, claim, verdict, section, believed))
     return found
 
 
 def sentences(cells: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Return what the lesson says to believe, by claim: the argument of `lab.verdicts`."""
+    """Return what a notebook says to believe, by claim: the argument of `lab.verdicts`."""
     for cell in cells:
         source = "".join(cell["source"])
-        if cell["cell_type"] == "code" and source.startswith("lab.verdicts("):
+        if cell["cell_type"] == "code" and source.startswith(VERDICTS_CELL):
             call = ast.parse(source.rstrip(), mode="eval").body
             assert isinstance(call, ast.Call)
             return ast.literal_eval(call.args[0])
@@ -111,11 +168,11 @@ def texts(cell: dict[str, Any]) -> Iterator[str]:
 
 
 def all_tried() -> list[Tried]:
-    """Return the claims of all lessons, in order."""
+    """Return the claims of all notebooks: those of the trials, then those of the lessons."""
     found = []
-    for path in lessons():
+    for path in [*trials(), *lessons()]:
         found.extend(tried(path))
-    return sorted(found)
+    return found
 
 
 def reported() -> dict[str, dict[str, str]]:
@@ -126,43 +183,80 @@ def reported() -> dict[str, dict[str, str]]:
 def versions() -> str:
     """Return the versions that the stored outputs come from."""
     found: set[str] = set()
-    for path in lessons():
+    for path in [*trials(), *lessons()]:
         text = path.read_text(encoding="utf-8")
         found.update(re.findall(r"Python [\d.]+ · (TensorFlow [\d.]+ · Keras [\d.]+)", text))
     return " and ".join(sorted(found))
 
 
-def table(claims: Sequence[Tried], elsewhere: dict[str, dict[str, str]]) -> list[str]:
-    """Return the lines of a table of claims, tried and reported ones in one order."""
-    rows = [(claim.key, claim.cells) for claim in claims]
-    for id, entry in elsewhere.items():
-        told = f"As reported: {entry['reported']}"
-        rows.append(
-            (key(id), [id, entry["claim"], "not run here", told, f"needs {entry['needs']}"])
-        )
-    lines = list(HEADER)
-    for _, cells in sorted(rows):
+# ---- one sentence and one verdict for each claim ----
+
+
+def by_id(claims: Iterable[Tried]) -> dict[str, list[Tried]]:
+    """Return the notebooks that tried each claim; the first one counts: a trial if there is one."""
+    found: dict[str, list[Tried]] = {}
+    for claim in claims:
+        found.setdefault(claim.id, []).append(claim)
+    return found
+
+
+def differing(claims: Iterable[Tried]) -> list[Tried]:
+    """Return what differs, in sentence or verdict, from the claim of that number that counts."""
+    found: list[Tried] = []
+    for first, *others in by_id(claims).values():
+        found.extend(other for other in others if not other.agrees_with(first))
+    return found
+
+
+# ---- writing the page ----
+
+
+def line_of(claims: Sequence[Tried]) -> list[str]:
+    """Return the cells of the line of one claim, from all notebooks that tried it."""
+    first = claims[0]
+    agreeing = [claim for claim in claims if claim.agrees_with(first)]
+    instead = next((claim.instead for claim in agreeing if claim.instead), "")
+    links = list(dict.fromkeys(claim.link for claim in agreeing))
+    if not first.is_in_trial:
+        links[0] += f", {first.section}"
+    return [first.id, first.text, first.verdict, instead, "; ".join(links)]
+
+
+def line_of_reported(id: str, entry: dict[str, str]) -> list[str]:
+    """Return the cells of the line of a claim that is not tried here."""
+    told = f"As reported: {entry['reported']}"
+    return [id, entry["claim"], "not run here", told, f"needs {entry['needs']}"]
+
+
+def table(lines: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table of claims, in order."""
+    made = list(HEADER)
+    for cells in sorted(lines, key=lambda cells: key(cells[0])):
         escaped = [cell.replace("|", "\\|") for cell in cells]
-        lines.append("| " + " | ".join(escaped) + " |")
-    return lines
+        made.append("| " + " | ".join(escaped) + " |")
+    return made
 
 
 def page() -> str:
     """Return the text of CLAIMS.md."""
-    claims = all_tried()
-    elsewhere = reported()
-    lines = [
-        "# The claims and their verdicts",
-        "",
-        "Sentences that people find when they search for a slow TensorFlow loop, each tried in a "
-        f"lesson. The verdicts are the ones stored in the lessons, made with {versions()}. Run the "
-        "lesson to get the verdict of your machine. `make pages` makes this page from the lessons.",
-    ]
-    for group, (_, title) in GROUPS.items():
-        mine = [claim for claim in claims if claim.key[0] == group]
-        told = {id: entry for id, entry in elsewhere.items() if key(id)[0] == group}
-        lines += ["", f"## {title}", "", *table(mine, told)]
-    rest = [claim for claim in claims if claim.key[0] not in GROUPS]
-    if rest:
-        lines += ["", f"## {OTHERS}", "", *table(rest, {})]
-    return "\n".join(lines) + "\n"
+    lines_of: dict[str, list[list[str]]] = {}
+    for group in GROUPS.values():
+        lines_of[group.title] = []
+    for id, claims in by_id(all_tried()).items():
+        lines_of.setdefault(title_of(id), []).append(line_of(claims))
+    for id, entry in reported().items():
+        lines_of[title_of(id)].append(line_of_reported(id, entry))
+
+    text = ["# The claims and their verdicts", "", INTRODUCTION.format(versions=versions())]
+    for title, lines in lines_of.items():
+        if lines:
+            text += ["", f"## {title}", "", *table(lines)]
+    return "\n".join(text) + "\n"
+
+
+def title_of(id: str) -> str:
+    """Return the heading under which a claim stands."""
+    group, _ = key(id)
+    if group in GROUPS:
+        return GROUPS[group].title
+    return OTHERS

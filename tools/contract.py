@@ -13,6 +13,7 @@ import re
 import statistics
 import urllib.parse
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 import nbformat
+from minutes import minutes
 
 import labkit
 from labkit import own_model
@@ -35,16 +37,22 @@ AFTER_ROUNDS = [
     "Recap",
     "Check yourself",
     "Further reading",
+    "Next",
 ]
 SECTIONS = [*BEFORE_ROUNDS, *AFTER_ROUNDS]
 # The first lesson shows how a lesson works; there is nothing to complain about yet.
 NOT_IN_FIRST = {
+    "What you need",
     "The complaint",
     "Explore",
     "It breaks like this",
     "Folklore on trial",
     "In practice",
+    "Further reading",
 }
+# Where the last lesson leads to.
+START_PAGE = "README.md"
+COME_BACK = "**Run > Run All Above Selected Cell**"
 LONG_SECTIONS = {"In practice", "Recap", "Check yourself", "Further reading"}
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 CODE_SPAN = re.compile(r"(`+)[^`]+\1")
@@ -62,6 +70,27 @@ FILLERS = re.compile(r"!|\b(?:simply|just|powerful|easily)\b", re.IGNORECASE)
 IGNORE_TAGS = {"nbval-ignore-output"}
 FORBIDDEN_TAGS = {"raises-exception", "nbval-raises-exception", "nbval-skip"}
 LONG_TAGS = {"long", "exercise", "solution"}
+SOLUTION_MARK = "# Solution"
+# A measured number with a format of its own, such as ≈{seconds:.2f}; whole numbers may have commas.
+OWN_FORMAT = re.compile(r"≈\{[^{}]*:[^{}]*[efg%]\}")
+# What a cell shows only as its last expression.
+SHOWN = {
+    "Table",
+    "check",
+    "claim",
+    "compare",
+    "doctor",
+    "explore",
+    "first_call",
+    "growth",
+    "guess",
+    "hint",
+    "profile",
+    "progress",
+    "sweep",
+    "timeit",
+    "verdicts",
+}
 
 
 @dataclass
@@ -89,6 +118,14 @@ class Cell:
         for word in re.findall(r"^\s*#\s*(NBVAL_\w+)\s*$", self.text, re.MULTILINE):
             tags.add(word.lower().replace("_", "-"))
         return tags
+
+    @property
+    def statements(self) -> list[ast.stmt]:
+        """Its statements; none where it is no Python, such as a magic, which a rule reports."""
+        try:
+            return ast.parse(self.text).body
+        except SyntaxError:
+            return []
 
     @property
     def outputs(self) -> list[dict[str, Any]]:
@@ -238,6 +275,15 @@ def has_the_plain_kernel_and_no_widget_state(lesson: Lesson) -> Iterator[str]:
 
 
 @rule
+def stores_no_widget(lesson: Lesson) -> Iterator[str]:
+    """Its view needs the kernel that made it: JupyterLab shows "model not found" in its place."""
+    for cell in lesson.code:
+        for output in cell.outputs:
+            if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
+                yield f"{cell}: the view of a widget is stored: run make refresh"
+
+
+@rule
 def has_no_times_of_execution(lesson: Lesson) -> Iterator[str]:
     """They differ in every run, so that each refresh would change every cell."""
     for cell in lesson.code:
@@ -293,15 +339,14 @@ def has_a_text_for_each_picture(lesson: Lesson) -> Iterator[str]:
 
 def _pictures_without_text(cell: Cell, output: dict[str, Any]) -> Iterator[str]:
     data = output.get("data", {})
+    html = joined(data.get("text/html", ""))
     if "image/png" in data:
-        alt = output["metadata"].get("image/png", {}).get("alt", "")
-        if not str(alt).strip():
-            yield f"{cell}: a picture without alt text: let labkit draw it"
-        plain = joined(data.get("text/plain", "")).strip()
-        if not plain or plain.startswith("<Figure"):
-            yield f"{cell}: a picture whose plain text says nothing ({plain!r}): let labkit draw it"
-    if re.search(r"<img\b(?![^>]*\balt=\"[^\"])", joined(data.get("text/html", ""))):
+        yield f"{cell}: a bare picture, whose alt text JupyterLab ignores: let labkit draw it"
+    if re.search(r"<img\b(?![^>]*\balt=\"[^\"])", html):
         yield f"{cell}: an <img> without alt text"
+    plain = joined(data.get("text/plain", "")).strip()
+    if "<img" in html and (not plain or plain.startswith("<")):
+        yield f"{cell}: a picture whose plain text says nothing ({plain!r}): let labkit draw it"
 
 
 @rule
@@ -342,6 +387,22 @@ def has_one_title_and_skips_no_level(lesson: Lesson) -> Iterator[str]:
 
 
 @rule
+def has_a_short_title(lesson: Lesson) -> Iterator[str]:
+    """In a window of 1280 pixels JupyterLab's toolbar covers the end of a longer one."""
+    for level, title in lesson.headings:
+        if level == 1 and len(title) > 40:
+            yield f"the title has {len(title)} characters; at most 40 are allowed: {title!r}"
+
+
+@rule
+def opens_with_a_question(lesson: Lesson) -> Iterator[str]:
+    """The start page shows it beside the title."""
+    paragraphs = lesson.cells[0].text.split("\n\n")
+    if len(paragraphs) < 2 or not paragraphs[1].strip("* \n").endswith("?"):
+        yield "the paragraph below the title is not the question that the lesson answers"
+
+
+@rule
 def has_the_sections_in_order(lesson: Lesson) -> Iterator[str]:
     titles = [title for level, title in lesson.headings if level == 2]
     known = [title for title in titles if title in SECTIONS]
@@ -372,19 +433,57 @@ def begins_with_minutes_and_neighbours(lesson: Lesson) -> Iterator[str]:
     if not MINUTES.search(first):
         yield "the first cell does not say how long it takes, such as **25 minutes**"
     for neighbour in _neighbours(lesson):
-        if f"({neighbour})" not in first:
+        if neighbour and f"({neighbour})" not in first:
             yield f"the first cell has no link to its neighbour: [...]({neighbour})"
 
 
-def _neighbours(lesson: Lesson) -> list[str]:
-    """Return the names of the lessons before and after this one."""
+@rule
+def says_how_to_come_back(lesson: Lesson) -> Iterator[str]:
+    """A cell that is run before those above it says only NameError."""
+    setup = [cell.text for cell in lesson.markdown if cell.section == "Setup"]
+    if not any(COME_BACK in text for text in setup):
+        yield f"'Setup' does not say what to do about a NameError: {COME_BACK}"
+
+
+@rule
+def asks_one_question_in_a_cell(lesson: Lesson) -> Iterator[str]:
+    """JupyterLab leaves no space between an answer and the question that follows it in the cell."""
+    for cell in lesson.markdown:
+        if cell.section == "Check yourself" and cell.text.count("<details") > 1:
+            yield f"{cell}: several questions; each needs a cell of its own"
+
+
+@rule
+def ends_with_what_is_next(lesson: Lesson) -> Iterator[str]:
+    """The last section shows what the learner has passed, and leads to the next lesson."""
+    last = [cell for cell in lesson.cells if cell.section == "Next"]
+    progress = f'lab.progress("{lesson.path.name[:2]}")'
+    if progress not in [cell.text for cell in last]:
+        yield f"the section 'Next' has no cell with {progress}"
+    _, after = _neighbours(lesson)
+    target = after or START_PAGE
+    if not any(f"({target})" in cell.text for cell in last):
+        yield f"the section 'Next' has no link to what follows: [...]({target})"
+
+
+@rule
+def says_its_true_minutes(lesson: Lesson) -> Iterator[str]:
+    """See tools/minutes.py."""
+    stated = MINUTES.search(lesson.cells[0].text)
+    true = minutes(lesson.raw["cells"])
+    if stated and abs(int(stated[1]) - true) > 4:
+        yield f"it says {stated[1]} minutes; its text, code, pictures and exercises take {true:.0f}"
+
+
+def _neighbours(lesson: Lesson) -> tuple[str | None, str | None]:
+    """Return the names of the lessons before and after this one; None where there is none."""
     names = {path.name for path in lesson.path.parent.glob("[0-9][0-9]_*.ipynb")}
     names.add(lesson.path.name)
     ordered = sorted(names)
     at = ordered.index(lesson.path.name)
-    before = ordered[max(0, at - 1) : at]
-    after = ordered[at + 1 : at + 2]
-    return before + after
+    before = ordered[at - 1] if at > 0 else None
+    after = ordered[at + 1] if at + 1 < len(ordered) else None
+    return before, after
 
 
 # ---- code ----
@@ -398,9 +497,18 @@ def has_short_code_cells(lesson: Lesson) -> Iterator[str]:
             limit = 15
         if cell.text.startswith("lab.verdicts("):  # a table of sentences, one per claim
             limit = 40
-        count = len(cell.lines)
+        count = len([line for line in cell.lines if line != SOLUTION_MARK])
         if not 1 <= count <= limit:
             yield f"{cell}: {count} lines; 1 to {limit} are expected (15 with the tag `long`)"
+
+
+@rule
+def has_lines_that_fit(lesson: Lesson) -> Iterator[str]:
+    """In a window of 1280 pixels JupyterLab cuts off what is longer."""
+    for cell in lesson.code:
+        for line in cell.lines:
+            if len(line) > 100:
+                yield f"{cell}: a line of {len(line)} characters; at most 100 are allowed: {line!r}"
 
 
 @rule
@@ -457,16 +565,93 @@ def collapses_its_solutions(lesson: Lesson) -> Iterator[str]:
 
 
 @rule
+def marks_its_solutions(lesson: Lesson) -> Iterator[str]:
+    """GitHub and nbconvert show a collapsed cell, below a stub that defines the same name."""
+    for cell in lesson.code:
+        if "solution" in cell.tags and cell.text.splitlines()[:1] != [SOLUTION_MARK]:
+            yield f"{cell}: a solution whose first line is not: {SOLUTION_MARK}"
+
+
+@rule
+def shows_each_result(lesson: Lesson) -> Iterator[str]:
+    """IPython shows only an expression that stands last in the cell, outside all blocks."""
+    for cell in lesson.code:
+        for statement in cell.statements:
+            if isinstance(statement, ast.Expr) or _expects_an_error(statement):
+                continue
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Expr) and _makes_something_to_show(node.value):
+                    name = ast.unparse(node)
+                    yield f"{cell}: the result of {name} in a block is not shown: give it a name"
+
+
+def _expects_an_error(statement: ast.stmt) -> bool:
+    """Whether a statement is `with lab.expect(...)`, whose block has no result."""
+    if not isinstance(statement, ast.With):
+        return False
+    return any(ast.unparse(item).startswith("lab.expect(") for item in statement.items)
+
+
+def _makes_something_to_show(expression: ast.expr) -> bool:
+    """Whether an expression is a call such as `lab.compare(...)` or `lab.compare(...).plot()`."""
+    while isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute):
+        names = _dotted(expression.func)
+        if names[:1] == ["lab"]:
+            return names[1] in SHOWN
+        expression = expression.func.value
+    return False
+
+
+@rule
+def takes_up_each_guess(lesson: Lesson) -> Iterator[str]:
+    """Whoever made a guess sees it again beside the answer."""
+    used = Counter[str]()
+    for cell in lesson.code:
+        used.update(_names_read(cell))
+    for cell in lesson.code:
+        shown = Counter(_names_read(cell))
+        for name in _guesses(cell):
+            if used[name] == shown[name]:
+                yield f"{cell}: no other cell uses {name}: show it beside the answer"
+
+
+def _names_read(cell: Cell) -> list[str]:
+    """Return each name that a cell reads, as often as it does."""
+    found = []
+    for statement in cell.statements:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                found.append(node.id)
+    return found
+
+
+def _guesses(cell: Cell) -> list[str]:
+    """Return the names that a cell gives to guesses."""
+    names = []
+    for statement in cell.statements:
+        if not isinstance(statement, ast.Assign):
+            continue
+        if ast.unparse(statement.value).startswith("lab.guess("):
+            names.append(ast.unparse(statement.targets[0]))
+    return names
+
+
+@rule
+def formats_its_measurements_with_labkit(lesson: Lesson) -> Iterator[str]:
+    """So that each has three digits and its unit, and nbval knows what to set aside."""
+    for cell in lesson.code:
+        for found in OWN_FORMAT.finditer(cell.text):
+            yield f"{cell}: {found[0]!r}; use lab.format.measured or lab.format.duration"
+
+
+@rule
 def uses_one_door_of_labkit(lesson: Lesson) -> Iterator[str]:
     """Lessons use only what labkit promises, in one spelling: `lab.name` and `own_model.name`."""
     for cell in lesson.code:
-        try:
-            tree = ast.parse(cell.text)
-        except SyntaxError:  # a magic, which another rule reports
-            continue
-        for node in ast.walk(tree):
-            if problem := _other_door(node):
-                yield f"{cell}: {problem}"
+        for statement in cell.statements:
+            for node in ast.walk(statement):
+                if problem := _other_door(node):
+                    yield f"{cell}: {problem}"
 
 
 def _other_door(node: ast.AST) -> str | None:

@@ -1,4 +1,4 @@
-"""Check notebooks against the lesson contract; `--fix` repairs what needs no author.
+"""Check notebooks against the contract for lessons or trials; `--fix` repairs what needs no author.
 
 It restores the kernelspec, removes stored widget state and times of execution, and gives cells the
 ids that they lack. Sources and outputs do not change. The exit status is 1 if a rule is violated or
@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from contract import RULES, Lesson
+import contract
+import trial_contract
+from contract import Lesson, Rule
 
 from labkit.course.files import write_atomically
 
@@ -87,18 +89,27 @@ def fix(path: Path) -> list[str]:
     return done
 
 
+def rules_for(path: Path) -> dict[str, Rule]:
+    """Return the rules that the notebook at `path` has to follow: a lesson's or a trial's."""
+    if path.resolve().parent.name == "trials":
+        return trial_contract.RULES
+    return contract.RULES
+
+
 def violations(path: Path) -> Iterator[str]:
     """Yield one sentence per violation of the contract."""
     lesson = Lesson.read(path)
-    for name, rule in RULES.items():
+    for name, rule in rules_for(path).items():
         for sentence in rule(lesson):
             yield f"{name}: {sentence}"
 
 
 def main(arguments: list[str]) -> int:
     """Check the notebooks named in `arguments`, or all lessons; return the exit status."""
-    parser = argparse.ArgumentParser(description="Check notebooks against the lesson contract.")
-    parser.add_argument("notebooks", nargs="*", type=Path, help="files (default: all lessons)")
+    parser = argparse.ArgumentParser(description="Check notebooks against the contract.")
+    parser.add_argument(
+        "notebooks", nargs="*", type=Path, help="files (default: all lessons and trials)"
+    )
     parser.add_argument("--fix", action="store_true", help="repair what needs no author")
     options = parser.parse_args(arguments)
     paths = options.notebooks or sorted((ROOT / "notebooks").rglob("*.ipynb"))

@@ -2,6 +2,7 @@
 
 - README.md: the map of the lessons, from the first cell of each, and the tables of the benchmarks
   of `labkit.compare`, which lesson 01 shows as well;
+- notebooks/README.md: the same map, for those who read the folder;
 - labkit/README.md: the parts and the public names of labkit, from their docstrings;
 - notebooks/CLAIMS.md as a whole, see claims_page.py.
 """
@@ -15,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import claims_page
-from contract import MINUTES
 
 import labkit
 from labkit import own_model
 from labkit.course.files import write_atomically
+from labkit.course.start_page import read_lesson
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+FOLDER = ROOT / "notebooks" / "README.md"
 NAMES = ROOT / "labkit" / "README.md"
 LESSON_01 = ROOT / "notebooks" / "01_measure_honestly.ipynb"
 BENCHMARKS = ROOT / "tools" / "benchmarks"
@@ -34,20 +36,6 @@ TABLES = {
     "intervals": BENCHMARKS / "intervals.md",
 }
 IN_README = ("trust", "unlike", "coverage")
-QUESTIONS = {
-    "00_start_here": "Is my machine ready, and how does a lesson work?",
-    "01_measure_honestly": "Which of these two is faster, and how would I know?",
-    "02_direct_call_loop": "Why does predicting one row at a time take so long?",
-    "03_tf_function": "What does `@tf.function` really buy, and when does it retrace?",
-    "04_tf_data": "Does a `tf.data` pipeline make my loop faster?",
-    "05_training_step": "Where does the time of a training loop go?",
-    "06_tf1_session_batching": "Why does my TF1 loop get slower with every iteration?",
-    "07_predict_in_graph_mode": "Can I call `predict` inside a graph?",
-    "08_saved_models": "How do I load a model once and call it from anywhere?",
-    "09_loading_in_a_loop": "Must I load a model inside my loop, and if so how?",
-    "10_make_it_fast": "How close to the machine's limit can one call come?",
-    "11_your_own_model": "What should *I* do with *my* model?",
-}
 LEVEL = re.compile(r"level (\S+)")
 
 
@@ -56,9 +44,12 @@ def pages() -> dict[Path, str]:
     tables = {name: path.read_text(encoding="utf-8").strip() for name, path in TABLES.items()}
 
     readme = README.read_text(encoding="utf-8")
-    readme = fill(readme, "lessons", lesson_map())
+    readme = fill(readme, "lessons", lesson_map("notebooks/"))
     for name in IN_README:
         readme = fill(readme, name, tables[name])
+
+    folder = FOLDER.read_text(encoding="utf-8")
+    folder = fill(folder, "lessons", lesson_map())
 
     names = NAMES.read_text(encoding="utf-8")
     names = fill(names, "parts", parts())
@@ -72,6 +63,7 @@ def pages() -> dict[Path, str]:
 
     return {
         README: readme,
+        FOLDER: folder,
         NAMES: names,
         LESSON_01: lesson,
         claims_page.PAGE: claims_page.page(),
@@ -99,18 +91,19 @@ def fill_cell(book: dict[str, Any], name: str, content: str) -> None:
     raise ValueError(f"no cell has the comment <!-- {name} -->")
 
 
-def lesson_map() -> str:
-    """Return the table of the lessons, with their minutes and level."""
+def lesson_map(folder: str = "") -> str:
+    """Return the table of the lessons, from their first cells; links begin with `folder`."""
     lines = ["| lesson | the question it opens with | minutes | level |", "|---|---|---|---|"]
     for path in claims_page.lessons():
-        book = json.loads(path.read_text(encoding="utf-8"))
-        first_cell = "".join(book["cells"][0]["source"])
-        minutes = MINUTES.search(first_cell)
+        lesson = read_lesson(path, path.name)
+        first_cell = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
         level = LEVEL.search(first_cell)
-        if minutes is None or level is None:
-            raise ValueError(f"the first cell of {path.name} does not say its minutes and level")
-        link = f"[{path.stem}](notebooks/{path.name})"
-        lines.append(f"| {link} | {QUESTIONS[path.stem]} | {minutes[1]} | {level[1]} |")
+        if lesson.minutes is None or level is None or not lesson.question:
+            raise ValueError(
+                f"the first cell of {path.name} does not give its question, minutes and level"
+            )
+        link = f"{lesson.number} [{lesson.title}]({folder}{path.name})"
+        lines.append(f"| {link} | {lesson.question} | {lesson.minutes} | {level[1]} |")
     return "\n".join(lines)
 
 

@@ -22,6 +22,8 @@ from tqdm.auto import tqdm
 
 from labkit.course.files import write_atomically
 
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
 
 class Failed(Exception):
     """A lesson did not run to its end; the message says where and why."""
@@ -87,6 +89,7 @@ def refresh(path: Path) -> tuple[float, int]:
     start = time.monotonic()
     run(notebook, path, memory)
     seconds = time.monotonic() - start
+    drop_widget_views(notebook)
     # nbclient also stores the version of Python, which would change with every machine.
     notebook.metadata = nbformat.from_dict(METADATA)
     write_atomically(path, nbformat.writes(notebook) + "\n")
@@ -99,6 +102,13 @@ def clear_outputs(notebook: NotebookNode) -> None:
         if cell.cell_type == "code":
             cell.outputs = []
             cell.execution_count = None
+
+
+def drop_widget_views(notebook: NotebookNode) -> None:
+    """Leave the HTML of each widget: without the kernel that made it, its view is an error text."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET_VIEW, None)
 
 
 def run(notebook: NotebookNode, path: Path, memory: PeakMemory) -> None:

@@ -31,19 +31,4 @@ WRONG = [
     ("00.1", "first row only", first_row_only, "instead of"),
     ("00.1", "always a hundred", a_hundred, "instead of"),
     ("00.1", "no return", no_return, "is a `return` missing?"),
-    ("00.2", "the whole interval", lambda cost: cost.ratio["one_by_one"], "add `.value`"),
-    (
-        "00.2",
-        "upside down",
-        lambda cost: 1 / cost.ratio["one_by_one"].value,
-        "not the other way round",
-    ),
-    (
-        "00.2",
-        "the time, not the ratio",
-        lambda cost: cost.median["one_by_one"].value,
-        "the time of the loop in seconds",
-    ),
-    ("00.2", "read off the table", lambda cost: 21.3, "for another measurement"),
-    ("00.2", "a text", lambda cost: "20 times", "a value of type str; wanted: a number"),
 ]

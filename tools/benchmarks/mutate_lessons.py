@@ -31,17 +31,17 @@ MUTATIONS = [
     Mutation(
         "00_start_here",
         "two candidates swapped",
-        "at_once=lambda: model(rows).numpy(), one_by_one=slow",
-        "at_once=slow, one_by_one=lambda: model(rows).numpy()",
+        "at_once=lambda: small(rows).numpy(), one_by_one=slow",
+        "at_once=slow, one_by_one=lambda: small(rows).numpy()",
     ),
     Mutation(
         "00_start_here",
         "a wrong result",
-        "at_once=lambda: model(rows).numpy()",
-        "at_once=lambda: model(rows).numpy() + 1",
+        "at_once=lambda: small(rows).numpy()",
+        "at_once=lambda: small(rows).numpy() + 1",
     ),
     Mutation(
-        "00_start_here", "an output cleared", "one.python_calls == thirty.python_calls\n", CLEAR
+        "00_start_here", "an output cleared", "one.python_calls, thirty.python_calls\n", CLEAR
     ),
     Mutation(
         "01_measure_honestly", "tf.function removed", "graph = tf.function(plain)", "graph = plain"
@@ -230,7 +230,7 @@ MUTATIONS = [
         "answer = server(rows[i % 100][None]).numpy().item() + (i == 700)",
     ),
     Mutation(
-        "09_loading_in_a_loop", "an output cleared", "guessed {guess_lost.value:,}, lost", CLEAR
+        "09_loading_in_a_loop", "an output cleared", "advised_log = drill(advised, arrivals)", CLEAR
     ),
     Mutation(
         "10_make_it_fast",
@@ -259,8 +259,8 @@ MUTATIONS = [
     Mutation(
         "11_your_own_model",
         "the comparison turned round",
-        "python_calls(layered) > 20 * python_calls(diagnosis)",
-        "python_calls(diagnosis) > 20 * python_calls(layered)",
+        "in_deep > 20 * in_price",
+        "in_price > 20 * in_deep",
     ),
     Mutation("11_your_own_model", "an output cleared", 'closed.refused["XLA"]', CLEAR),
 ]
