@@ -1,5 +1,6 @@
 """Make a learner's copy of a notebook, and compare it with another version of the notebook."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_core.paths import jupyter_data_dir
 from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
 from nbformat.sign import NotebookNotary
 
@@ -152,9 +154,14 @@ def move_trust(old: Path, new: nbformat.NotebookNode) -> None:
         notebook = nbformat.read(old, as_version=4)
     except (ValueError, KeyError, AttributeError, TypeError):
         return  # nobody has marked it
-    notary = NotebookNotary()
-    if notary.check_signature(notebook):
-        notary.sign(new)
+    folder = Path(jupyter_data_dir())
+    with contextlib.suppress(OSError):  # without a mark, the learner runs the cell again
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Without the folder it would start an application of Jupyter, which closes the log handlers
+        # of this process, and with them the streams that they write to.
+        notary = NotebookNotary(data_dir=str(folder))
+        if notary.check_signature(notebook):
+            notary.sign(new)
 
 
 def _cells_with_text(notebook: Any) -> list[Any]:

@@ -46,6 +46,7 @@ class NextDay:
     guesses: dict[str, tuple[str, str]]
     pictures: dict[str, tuple[str, str]]
     text: str
+    bars: int
     run_again: dict[str, tuple[str, str]]
 
 
@@ -87,10 +88,11 @@ def next_day(visit: Visit, browser: Any, folder: Path) -> Iterator[NextDay]:
         pictures = {}
         for cell in notes.last_pictures():
             pictures[cell] = ExplorerControl(seat.output(cell)).seen()
-        text = seat.notebook.inner_text()
+        text = "\n".join(seat.notebook.locator(".jp-OutputArea").all_text_contents())
+        bars = seat.notebook.get_by_role("progressbar").count()
         run_setup_and_guesses(seat, notes)
         run_again = shown_guesses(seat, notes)
-        yield NextDay(seat, saved, status, reloaded, guesses, pictures, text, run_again)
+        yield NextDay(seat, saved, status, reloaded, guesses, pictures, text, bars, run_again)
     finally:
         seat.close()
         server.stop()
@@ -121,9 +123,7 @@ def shown_guesses(seat: Seat, notes: Notes) -> dict[str, tuple[str, str]]:
     """Return the question and the number that the page shows for each guess."""
     shown = {}
     for cell in notes.last_guesses():
-        control = GuessControl(seat.output(cell))
-        control.field.wait_for()
-        shown[cell] = (control.question(), control.said())
+        shown[cell] = GuessControl(seat.output(cell)).seen()
     return shown
 
 
@@ -237,6 +237,7 @@ class TestLesson:
         assert next_day.pictures == visit.notes.last_pictures()
         assert not LOST.search(next_day.text)
         assert not LEFT_OVER.search(next_day.text)
+        assert next_day.bars == 0
 
     def test_guesses_are_kept_by_a_new_kernel(self, visit: Visit, next_day: NextDay) -> None:
         assert next_day.run_again == visit.notes.last_guesses()

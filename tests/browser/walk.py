@@ -17,6 +17,17 @@ MOUSE, ARROWS, TYPING = "mouse", "arrow keys", "typing"
 # enough to stop them.
 LONG = 300
 
+GUESS_SEEN = """area => {
+    const slider = area.querySelector("input[type=range]");
+    const field = area.querySelector("input:not([type=range])");
+    return field?.value.trim() && {
+        question: slider.getAttribute("aria-label"),
+        spoken: slider.getAttribute("aria-valuetext"),
+        typed: field.value,
+        text: area.textContent,
+    };
+}"""
+
 
 @dataclass
 class Guess:
@@ -149,17 +160,13 @@ class Walk:
                 seat.tab_to(control.field)
                 seat.write(typed_guess(cell["source"]))
                 seat.press("Enter")
-        # What the page shows at once is not yet what the kernel knows.
-        seat.wait_for("path => seat.kernelStatus(path) === 'idle'", seat.path)
-        control.wait_until_taken()
-        said = control.said()
+        question, said = control.seen()
         # A click into an output makes its cell the active one: the cell runs a second time.
         assert seat.active()["id"] == id
         seat.run_and_wait()
-        after = GuessControl(seat.output(id)).said()
+        _, after = GuessControl(seat.output(id)).seen()
         name = GUESS.search(cell["source"])["name"]
         seen_in = self._run_on_to_the_use_of(name)
-        question = control.question()
         self.notes.guesses.append(Guess(id, name, question, how, said, after, seen_in))
 
     def _run_on_to_the_use_of(self, name: str) -> str:
@@ -310,27 +317,19 @@ class GuessControl:
     def __init__(self, output: Locator):
         self.output = output
         self.slider = output.get_by_role("slider")
-        self.field = output.get_by_role("textbox").or_(output.get_by_role("spinbutton"))
+        self.field = output.get_by_role("textbox")
 
-    def wait_until_taken(self) -> None:
-        """Wait until the field shows a number."""
-        self.field.wait_for()
-        self.output.page.wait_for_function(
-            "field => field.value.trim() !== ''", arg=self.field.element_handle()
-        )
+    def seen(self) -> tuple[str, str]:
+        """Return the question and the guess, once there is one.
 
-    def said(self) -> str:
-        """Return the number that is shown; the slider says the same."""
-        number = self.field.input_value()
-        spoken = self.slider.get_attribute("aria-valuetext")
-        if spoken is None:
-            spoken = self.slider.input_value()
-        assert spoken == number, f"the slider says {spoken}, the field {number}"
-        return number
-
-    def question(self) -> str:
-        """Return the first line of what is shown."""
-        return self.output.inner_text().strip().splitlines()[0]
+        The slider and the field show the same number, and a screen reader says the question.
+        """
+        self.slider.scroll_into_view_if_needed()
+        area = self.output.element_handle()
+        seen = self.output.page.wait_for_function(GUESS_SEEN, arg=area).json_value()
+        assert seen["spoken"] == seen["typed"], seen
+        assert seen["question"] in seen["text"], seen
+        return seen["question"], seen["typed"]
 
 
 class ExplorerControl:
