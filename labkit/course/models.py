@@ -126,7 +126,7 @@ def kinds(seed: int = 0) -> dict[str, tuple[Any, Any]]:
     MLP 9729 (1, 20)
     CNN 16618 (1, 32, 32, 3)
     LSTM 5281 (1, 40, 8)
-    transformer 15905 (1, 32)
+    transformer 14977 (1, 32)
     """
     import numpy as np
 
