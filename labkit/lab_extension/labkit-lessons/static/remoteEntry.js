@@ -7,6 +7,7 @@
 //
 // - A cell with one of the tags below gets a CSS class; lessons.css gives it its look. Nothing is
 //   written into a notebook.
+// - A link that names a cell makes it the active one.
 // - The start page is asked for again whenever it is shown, as its content changes with what the
 //   learner does.
 
@@ -53,6 +54,26 @@
 
     notebook.modelChanged.connect(guarded(followModel));
     followModel();
+  }
+
+  // JupyterLab scrolls to the cell that a link names, but does not always make it the active one:
+  // Shift+Enter would then run the cell that was active before.
+  function activateLinkedCell(panel, context) {
+    const setFragment = panel.setFragment.bind(panel);
+
+    function activate(fragment) {
+      const id = /^#cell-id=(.+)$/.exec(fragment)?.[1];
+      const index = panel.content.widgets.findIndex((cell) => cell.model.id === id);
+      if (index >= 0) {
+        panel.content.deselectAll();
+        panel.content.activeCellIndex = index;
+      }
+    }
+
+    panel.setFragment = (fragment) => {
+      setFragment(fragment);
+      context.ready.then(guarded(() => activate(fragment)));
+    };
   }
 
   // ---- the start page ----
@@ -107,7 +128,10 @@
 
   function activate(app) {
     app.docRegistry.addWidgetExtension("Notebook", {
-      createNew: guarded((panel) => followCells(panel.content)),
+      createNew: guarded((panel, context) => {
+        followCells(panel.content);
+        activateLinkedCell(panel, context);
+      }),
     });
     app.docRegistry.addWidgetExtension("Markdown Preview", {
       createNew: guarded((page, context) => {
