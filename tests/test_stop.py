@@ -421,16 +421,18 @@ def test_a_result_is_shown_whole_even_if_it_is_pressed_meanwhile(clock, show):
             assert show(result) == whole
 
 
-def test_a_figure_is_not_drawn_by_halves(clock):
-    result = comparing(clock)()
-    result.plot()
-    import matplotlib as mpl
+def test_a_figure_is_drawn_to_its_end_and_then_the_cell_is_stopped(clock, monkeypatch):
+    drawn = []
 
-    before = dict(mpl.rcParams)
-    for moment in (1, 60, 120, 240):
-        with PressedAt(moment), pytest.raises(Stopped, match="before the figure was drawn"):
-            result.plot()
-        assert dict(mpl.rcParams) == before
+    def draw(_result):
+        press()
+        drawn.append("to its end")
+
+    result = comparing(clock)()
+    monkeypatch.setattr(type(result), "plots", {"ratio": draw})
+    with pytest.raises(Stopped, match="before the figure was shown"):
+        result.plot()
+    assert drawn == ["to its end"]
 
 
 def test_a_profile_says_how_many_calls_it_is_of():
@@ -446,9 +448,19 @@ def test_a_profile_says_how_many_calls_it_is_of():
     assert sum(found.shares.values()) == pytest.approx(1)
     assert sys.getprofile() is None
 
-    calls.clear()
+
+@pytest.mark.parametrize("at", [1, 4])
+def test_a_profile_of_no_call_is_none_and_nothing_is_profiled_after_it(at):
+    calls = []
+
+    def call():
+        calls.append(None)
+        if len(calls) == at:
+            press()
+
     with pytest.raises(Stopped, match="before one call was profiled"):
-        lab.profile(lambda: press(), calls=30)
+        lab.profile(call, calls=30)
+    assert len(calls) == at
     assert sys.getprofile() is None
 
 

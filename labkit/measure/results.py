@@ -53,7 +53,7 @@ class Result:
         stop.finish()
         return self.table._repr_html_()
 
-    @stop.stoppable("Stopped before the figure was drawn.")
+    @stop.stoppable("Stopped before the figure was shown.")
     def plot(self, kind: str | None = None, **options: Any) -> Figure:
         """Return a figure of this result.
 

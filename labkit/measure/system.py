@@ -7,6 +7,8 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..show.format import digits
+
 # Packages on whose version a measured time or count depends.
 MEASURED_PACKAGES = ("tensorflow", "keras", "numpy", "onnxruntime", "tf2onnx", "labkit")
 _PROCESSOR_FILE = Path("/proc/cpuinfo")  # Linux only
@@ -78,8 +80,8 @@ def machine_facts() -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "cores": f"{cores()} for this process",
-        "memory": f"{total_memory():.1f} GiB",
-        "load": f"{load():.1f}",
+        "memory": f"{digits(total_memory())} GiB",
+        "load": digits(load()),
         "Python": platform.python_version(),
     }
     for name in MEASURED_PACKAGES:

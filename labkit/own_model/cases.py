@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from ..show.format import digits
 from . import samples
 from .candidates import Case
 from .loading import LoadedModel
@@ -77,7 +78,7 @@ def case_for(loaded: LoadedModel, spec: Any, given: Any, batch_size: int) -> Cas
     size = sum(math.prod(leaf.shape) * leaf.dtype.size for leaf in tf.nest.flatten(sized))
     if size > _MOST_BYTES:
         raise BadModel(
-            f"{batch_size} rows of this model take {size / 2**30:.1f} GiB:"
+            f"{batch_size} rows of this model take {digits(size / 2**30)} GiB:"
             " give smaller batches or rows"
         )
     if given is None:

@@ -118,7 +118,7 @@ class Diagnosis(Measurements):
         """Time per row of each candidate at each batch size."""
         return tables.per_row_table(self)
 
-    @stop.stoppable("Stopped before the figure was drawn.")
+    @stop.stoppable("Stopped before the figure was shown.")
     def plot(self, kind: str = "ladder") -> Figure:
         """Return a figure.
 
