@@ -65,7 +65,8 @@ class Seat:
 
     def wait_for(self, condition: str, argument: Any = None) -> None:
         """Wait until a condition holds in the page."""
-        self.page.wait_for_function(condition, arg=argument, timeout=MOST_TO_RUN)
+        # Not at every frame, as it would be otherwise: that keeps a processor at work.
+        self.page.wait_for_function(condition, arg=argument, timeout=MOST_TO_RUN, polling=100)
 
     def cells(self) -> list[dict[str, Any]]:
         """Return the cells, in order."""

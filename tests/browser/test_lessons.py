@@ -83,15 +83,16 @@ def next_day(visit: Visit, browser: Any, folder: Path) -> Iterator[NextDay]:
     server = LabServer(folder, *named(visit.lesson))
     seat = Seat(browser, visit.lesson)
     try:
-        seat.open(server.address_of(visit.lesson))
-        guesses = shown_guesses(seat, notes)
-        pictures = {}
-        for cell in notes.last_pictures():
-            pictures[cell] = ExplorerControl(seat.output(cell)).seen()
-        text = "\n".join(seat.notebook.locator(".jp-OutputArea").all_text_contents())
-        bars = seat.notebook.get_by_role("progressbar").count()
-        run_setup_and_guesses(seat, notes)
-        run_again = shown_guesses(seat, notes)
+        with screenshot_of_failure(seat):
+            seat.open(server.address_of(visit.lesson))
+            guesses = shown_guesses(seat, notes)
+            pictures = {}
+            for cell in notes.last_pictures():
+                pictures[cell] = ExplorerControl(seat.output(cell)).seen()
+            text = "\n".join(seat.notebook.locator(".jp-OutputArea").all_text_contents())
+            bars = seat.notebook.get_by_role("progressbar").count()
+            run_setup_and_guesses(seat, notes)
+            run_again = shown_guesses(seat, notes)
         yield NextDay(seat, saved, status, reloaded, guesses, pictures, text, bars, run_again)
     finally:
         seat.close()
@@ -128,11 +129,18 @@ def shown_guesses(seat: Seat, notes: Notes) -> dict[str, tuple[str, str]]:
 
 
 def run_setup_and_guesses(seat: Seat, notes: Notes) -> None:
-    """Run the first code cell of a lesson, and then only the guesses."""
-    code = [cell["id"] for cell in seat.cells() if cell["type"] == "code"]
-    for cell in [code[0], *notes.last_guesses()]:
+    """Run the first code cell of a lesson, and then only the guesses.
+
+    JupyterLab saves every now and then: here it does while the first guess waits for the setup.
+    """
+    setup = next(cell["id"] for cell in seat.cells() if cell["type"] == "code")
+    seat.go_to(setup)
+    seat.run()
+    for cell in notes.last_guesses():
         seat.go_to(cell)
-        seat.run_and_wait()
+        seat.run()
+        seat.save()
+    seat.wait()
 
 
 def one_space(text: str) -> str:

@@ -326,7 +326,7 @@ class GuessControl:
         """
         self.slider.scroll_into_view_if_needed()
         area = self.output.element_handle()
-        seen = self.output.page.wait_for_function(GUESS_SEEN, arg=area).json_value()
+        seen = self.output.page.wait_for_function(GUESS_SEEN, arg=area, polling=100).json_value()
         assert seen["spoken"] == seen["typed"], seen
         assert seen["question"] in seen["text"], seen
         return seen["question"], seen["typed"]
@@ -355,4 +355,5 @@ class ExplorerControl:
             "([area, before]) => [...area.querySelectorAll('img')].some((picture) =>"
             " picture.checkVisibility() && picture.src !== before && picture.naturalWidth > 100)",
             arg=[self.output.element_handle(), before],
+            polling=100,
         )
