@@ -96,15 +96,19 @@ def good(folder, name="02_loop.ipynb"):
     cells.append(code(f'lab.progress("{name[:2]}")'))
     cells.append(text(f"Go on with [a lesson]({following}). {WORDS}"))
 
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
+    return Lesson(folder / name, notebook(cells, metadata))
+
+
+def notebook(cells, metadata):
+    """Return a notebook of these cells, with ids, as if it had been run."""
     count = 0
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
         if cell["cell_type"] == "code":
             count += 1
             cell["execution_count"] = count
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
-    raw = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
-    return Lesson(folder / name, raw)
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
 def at(raw, start):
@@ -113,3 +117,22 @@ def at(raw, start):
         if cell["source"].startswith(start):
             return cell
     raise ValueError(start)
+
+
+# ---- changes that violate a rule ----
+
+
+def change(start, old, new):
+    """Return a change of the first cell that begins with `start`."""
+
+    def apply(raw):
+        cell = at(raw, start)
+        assert old in cell["source"]
+        cell["source"] = cell["source"].replace(old, new)
+
+    return apply
+
+
+def add(cell):
+    """Return a change that adds a cell at the end."""
+    return lambda raw: raw["cells"].append({**cell, "id": "added"})

@@ -2,7 +2,7 @@
 
 import pytest
 from contract import RULES, SECTIONS, START_PAGE, Lesson, defined_names
-from good_lesson import WORDS, at, code, good, picture, result, stream, text
+from good_lesson import WORDS, add, at, change, code, good, picture, result, stream, text
 from pages import ROOT
 
 from labkit.show import format as labkit_format
@@ -59,23 +59,8 @@ def test_the_start_page_leads_to_every_lesson():
         assert f"({path.name})" in page
 
 
-def change(start, old, new):
-    """Return a change of the first cell that begins with `start`."""
-
-    def apply(raw):
-        cell = at(raw, start)
-        assert old in cell["source"]
-        cell["source"] = cell["source"].replace(old, new)
-
-    return apply
-
-
 def show(output):
     return lambda raw: at(raw, "cost")["outputs"].append(output)
-
-
-def add(cell):
-    return lambda raw: raw["cells"].append({**cell, "id": "added"})
 
 
 def tag(start, *tags):

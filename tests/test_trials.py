@@ -5,7 +5,7 @@ import json
 import pytest
 from claims_page import GROUPS, Group, trials
 from contract import COME_BACK, Lesson
-from good_lesson import WORDS, at, code, result, text
+from good_lesson import WORDS, add, at, change, code, notebook, result, text
 from notebook_check import METADATA, main, repaired, rules_for
 from trial_contract import RULES, SHARED
 
@@ -40,15 +40,8 @@ def trial(tmp_path, monkeypatch):
         code(BELIEVED),
         text(f"## What to do instead\n\n{LESSON_LINKS} {WORDS}"),
     ]
-    count = 0
-    for number, cell in enumerate(cells):
-        cell["id"] = f"cell-{number}"
-        if cell["cell_type"] == "code":
-            count += 1
-            cell["execution_count"] = count
     (tmp_path / "trials").mkdir()
-    raw = {"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
-    return Lesson(tmp_path / "trials" / NAME, raw)
+    return Lesson(tmp_path / "trials" / NAME, notebook(cells, METADATA))
 
 
 @pytest.mark.parametrize("path", TRIALS, ids=lambda path: path.stem)
@@ -76,23 +69,8 @@ def test_a_good_trial_follows_the_rule(name, trial):
     assert list(RULES[name](trial)) == []
 
 
-def change(start, old, new):
-    """Return a change of the first cell that begins with `start`."""
-
-    def apply(raw):
-        cell = at(raw, start)
-        assert old in cell["source"]
-        cell["source"] = cell["source"].replace(old, new)
-
-    return apply
-
-
 def remove(start):
     return lambda raw: raw["cells"].remove(at(raw, start))
-
-
-def add(cell):
-    return lambda raw: raw["cells"].append({**cell, "id": "added"})
 
 
 def swap_claims(raw):

@@ -22,10 +22,11 @@ from types import ModuleType
 from typing import Any
 
 import nbformat
-from minutes import minutes
 
 import labkit
 from labkit import own_model
+from labkit.course.start_page import MINUTES
+from labkit.show.widget import WIDGET_VIEW
 
 BEFORE_ROUNDS = ["What you will learn", "What you need", "The complaint", "Setup"]
 AFTER_ROUNDS = [
@@ -65,7 +66,10 @@ ABSOLUTE_PATH = re.compile(
 THIS_MACHINE = re.compile(
     r"(?<![\w.])/(?:root|work|home|Users)\b|/tmp/|[A-Z]:\\\\?Users|127\.0\.0\.1:\d+"
 )
-MINUTES = re.compile(r"\*\*(\d+) minutes\*\*")
+# How long a lesson takes: rates of adults who read a text with code in it, slowly rather than fast.
+WORDS_A_MINUTE = 200
+LINES_A_MINUTE = 20
+MINUTES_OF = {"picture": 0.5, "guess": 0.5, "explore": 3.0, "exercise": 5.0}
 FILLERS = re.compile(r"!|\b(?:simply|just|powerful|easily)\b", re.IGNORECASE)
 IGNORE_TAGS = {"nbval-ignore-output"}
 FORBIDDEN_TAGS = {"raises-exception", "nbval-raises-exception", "nbval-skip"}
@@ -150,9 +154,25 @@ class Cell:
     def words(self) -> int:
         """The number of words, tables and collapsed answers not counted."""
         text = DETAILS.sub("", without_fences(self.text))
-        text = re.sub(r"^\s*\|.*$", "", text, flags=re.MULTILINE)
-        text = re.sub(r"\]\([^)]*\)|<[^>]+>", " ", text)
-        return len(re.findall(r"\w[\w'’.-]*", text))
+        return word_count(re.sub(r"^\s*\|.*$", "", text, flags=re.MULTILINE))
+
+    @property
+    def minutes(self) -> float:
+        """How long a reader takes for it; what is collapsed, or a stretch exercise, is extra."""
+        if self.raw["cell_type"] == "markdown":
+            pictures = self.text.count("![") * MINUTES_OF["picture"]
+            return word_count(without_fences(self.text)) / WORDS_A_MINUTE + pictures
+        total = 0.0
+        if not self.raw["metadata"].get("jupyter", {}).get("source_hidden"):
+            total += len(self.lines) / LINES_A_MINUTE
+        if "exercise" in self.tags and "stretch" not in self.tags:
+            total += MINUTES_OF["exercise"]
+        if "lab.explore(" in self.text:
+            return total + MINUTES_OF["explore"]
+        if "lab.guess(" in self.text:
+            return total + MINUTES_OF["guess"]
+        pictures = sum("<img" in json.dumps(output) for output in self.outputs)
+        return total + pictures * MINUTES_OF["picture"]
 
     def __str__(self) -> str:
         first_line = "empty"
@@ -235,6 +255,11 @@ def without_fences(text: str) -> str:
     return FENCED.sub("", text)
 
 
+def word_count(text: str) -> int:
+    """Return the number of words of a text in Markdown, without the targets of links."""
+    return len(re.findall(r"\w[\w'’.-]*", re.sub(r"\]\([^)]*\)|<[^>]+>", " ", text)))
+
+
 def without_code(text: str) -> str:
     """Return Markdown without its fenced code and code spans."""
     return CODE_SPAN.sub("", without_fences(text))
@@ -279,7 +304,7 @@ def stores_no_widget(lesson: Lesson) -> Iterator[str]:
     """Its view needs the kernel that made it: JupyterLab shows "model not found" in its place."""
     for cell in lesson.code:
         for output in cell.outputs:
-            if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
+            if WIDGET_VIEW in output.get("data", {}):
                 yield f"{cell}: the view of a widget is stored: run make refresh"
 
 
@@ -468,9 +493,8 @@ def ends_with_what_is_next(lesson: Lesson) -> Iterator[str]:
 
 @rule
 def says_its_true_minutes(lesson: Lesson) -> Iterator[str]:
-    """See tools/minutes.py."""
     stated = MINUTES.search(lesson.cells[0].text)
-    true = minutes(lesson.raw["cells"])
+    true = sum(cell.minutes for cell in lesson.cells)
     if stated and abs(int(stated[1]) - true) > 4:
         yield f"it says {stated[1]} minutes; its text, code, pictures and exercises take {true:.0f}"
 

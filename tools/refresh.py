@@ -21,8 +21,7 @@ from notebook_check import METADATA
 from tqdm.auto import tqdm
 
 from labkit.course.files import write_atomically
-
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+from labkit.show.widget import WIDGET_VIEW
 
 
 class Failed(Exception):

@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator
 
 from claims_page import GROUPS, VERDICTS_CELL, sentences
-from contract import MINUTES, Cell, Lesson, Rule
 from contract import RULES as LESSON_RULES
+from contract import Cell, Lesson, Rule
+
+from labkit.course.start_page import MINUTES
 
 # The rules of a lesson that hold for a trial, too.
 SHARED = [

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from .widget import WIDGET_VIEW
+
 _STATE = "application/vnd.jupyter.widget-state+json"
-_VIEW = "application/vnd.jupyter.widget-view+json"
 _REFERENCE = re.compile(r'"IPY_MODEL_([^"]+)"')
 
 # The metadata of an output that is not worth saving.
@@ -93,7 +94,7 @@ def _shown(notebook: dict[str, Any]) -> set[str]:
     shown = set()
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
-            view = output.get("data", {}).get(_VIEW)
+            view = output.get("data", {}).get(WIDGET_VIEW)
             if view:
                 shown.add(view["model_id"])
     return shown

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _HERE = Path(__file__).parent
 
 
@@ -18,7 +18,7 @@ def show_widget(box: Any, text: str, html: str = "") -> None:
     if html:
         data["text/html"] = html
     if box is not None:
-        data[_WIDGET_VIEW] = {"model_id": box.model_id, "version_major": 2, "version_minor": 0}
+        data[WIDGET_VIEW] = {"model_id": box.model_id, "version_major": 2, "version_minor": 0}
     display(data, raw=True)
 
 
