@@ -1,7 +1,7 @@
 """The commands of the course, ``python -m labkit``.
 
 `lab` opens the lessons and `workspace` only makes your copies of them, `doctor` checks the machine,
-`own-model` measures a model that you bring.
+`own-model` measures a model that you bring, and `own-loop` the loop around it.
 """
 
 import argparse
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_workspace(commands)
     _add_doctor(commands)
     _add_own_model(commands)
+    _add_own_loop(commands)
     return parser
 
 
@@ -145,6 +146,27 @@ def _add_own_model(commands: argparse._SubParsersAction) -> None:
     )
 
 
+def _add_own_loop(commands: argparse._SubParsersAction) -> None:
+    own = commands.add_parser(
+        "own-loop", help="run your program, count what its loop asks for, and say what to change"
+    )
+    own.set_defaults(run=_own_loop)
+    own.add_argument("script", metavar="SCRIPT", help="a Python program")
+    own.add_argument(
+        "--function",
+        metavar="NAME",
+        help="a function of it that runs the loop once and takes no argument; it is called a few "
+        "times (default: the whole program, as if started by itself)",
+    )
+    own.add_argument(
+        "--budget",
+        type=float,
+        default=30,
+        metavar="SECONDS",
+        help="begin no other pass after this time (default: %(default)s)",
+    )
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, got {text!r}")
@@ -219,6 +241,25 @@ def _own_model(options: argparse.Namespace) -> int:
     if diagnosis.report is None:  # it was stopped, and says so
         return 130
     print(f"\nThe report: {options.output}")
+    return 0
+
+
+def _own_loop(options: argparse.Namespace) -> int:
+    """Run the loop of a program; its output and its errors stay as they are."""
+    from .course.environment import setup
+    from .own_model.loop import diagnose_loop, loop_of_script
+
+    script = Path(options.script)
+    if not script.is_file():  # before TensorFlow is imported: a wrong path is told at once
+        print(f"{PROGRAM} own-loop: there is no file {script}", file=sys.stderr)
+        return 2
+    setup()
+    try:
+        loop = loop_of_script(script.resolve(), options.function)
+    except ValueError as error:
+        print(f"{PROGRAM} own-loop: {error}", file=sys.stderr)
+        return 2
+    print(diagnose_loop(loop, budget=options.budget))
     return 0
 
 

@@ -239,11 +239,11 @@ class _TensorFlowWatch:
     def _note_trace(self, concrete: Any) -> None:
         with self._lock:
             self._n.traces += 1
-            self._n.traced.append(_plain_name(concrete.graph.name))
+            self._n.traced.append(plain_name(concrete.graph.name))
         call = getattr(self._in_thread, "call", None)
         if call is not None:
             call.traces += 1
-            call.why = _inputs(concrete)
+            call.why = inputs_in_words(concrete)
 
     def _wrapped_call(self, function: Any) -> Callable:
         """Return a replacement for a tf.function's `__call__` that notes outermost calls."""
@@ -262,7 +262,7 @@ class _TensorFlowWatch:
 
     def _begin_call(self, function: Any) -> None:
         """Note the beginning of an outermost call of this thread."""
-        call = Call(_plain_name(getattr(function, "__name__", "function")))
+        call = Call(plain_name(getattr(function, "__name__", "function")))
         with self._lock:
             self._n.calls.append(call)
         self._in_thread.call = call
@@ -305,7 +305,7 @@ def _tally(n: Count, what: str, owner: Any, name: str, stack: ExitStack) -> None
     stack.enter_context(patch.object(owner, name, wrapper))
 
 
-def _plain_name(name: str) -> str:
+def plain_name(name: str) -> str:
     """Drop the number that TensorFlow appends to make names unique."""
     head, _, tail = name.rpartition("_")
     if head and tail.isdigit():
@@ -313,7 +313,7 @@ def _plain_name(name: str) -> str:
     return name
 
 
-def _inputs(concrete: Any) -> str:
+def inputs_in_words(concrete: Any) -> str:
     """Return the inputs that a trace was made for, in words."""
     parameters = concrete.function_type.parameters.values()
     return _all_in_words(parameter.type_constraint for parameter in parameters)

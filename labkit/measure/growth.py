@@ -220,7 +220,7 @@ def _reader(what: str, graph: Any) -> Callable[[], float]:
     if what == "memory":
         return _resident_bytes
     if what == "graphs":
-        return _live_graphs
+        return live_graphs
     if what == "ops":
         return _operations_of(graph)
     return lambda: 0.0
@@ -235,7 +235,7 @@ def _operations_of(graph: Any) -> Callable[[], float]:
     return lambda: len(graph.get_operations())
 
 
-def _live_graphs() -> float:
+def live_graphs() -> float:
     """Return how many TensorFlow graphs are alive."""
     ops = sys.modules.get("tensorflow.python.framework.ops")
     if ops is None:

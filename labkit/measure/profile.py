@@ -104,21 +104,28 @@ def profile(fn: Callable[[], Any], *, calls: int = 30) -> Profile:
         stop.finish()
         if stop.strict() or not done:
             raise
-    entries: Mapping[Any, Any] = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
-    # Always the same rows, in the same order.
-    spent = dict.fromkeys([*PACKAGES.values(), OTHER_PYTHON, OTHER_COMPILED, OPERATIONS], 0.0)
-    number = 0
-    for (path, _, name), (_, times_called, own_time, _, _) in entries.items():
-        if _ENDS_PROFILE in name:
-            continue
-        spent[_owner(path, name)] += own_time
-        number += times_called
-    total = sum(spent.values()) or 1.0
-    shares = {owner: seconds / total for owner, seconds in spent.items()}
+    stats = pstats.Stats(profiler)
+    shares = shares_by_owner(stats)
+    number = sum(entry[1] for key, entry in _entries(stats).items() if _ENDS_PROFILE not in key[2])
     notes = []
     if done < calls:
         notes.append(Note(f"interrupted: {done:,} of {calls:,} calls were profiled", INTERRUPTED))
     return Profile(shares, round(number / done), notes)
+
+
+def shares_by_owner(stats: pstats.Stats) -> dict[str, float]:
+    """Return the share of the time by owner: always the same owners, in the same order."""
+    spent = dict.fromkeys([*PACKAGES.values(), OTHER_PYTHON, OTHER_COMPILED, OPERATIONS], 0.0)
+    for (path, _, name), (_, _, own_time, _, _) in _entries(stats).items():
+        if _ENDS_PROFILE not in name:
+            spent[_owner(path, name)] += own_time
+    total = sum(spent.values()) or 1.0
+    return {owner: seconds / total for owner, seconds in spent.items()}
+
+
+def _entries(stats: pstats.Stats) -> Mapping[Any, Any]:
+    entries: Mapping[Any, Any] = stats.stats  # type: ignore[attr-defined]
+    return entries
 
 
 def _profile_one_call(profiler: cProfile.Profile, fn: Callable[[], Any]) -> None:

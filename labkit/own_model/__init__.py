@@ -1,6 +1,8 @@
-"""Diagnose the learner's own model: measure all candidates, recommend one, write a report.
+"""Diagnose what the learner brings: a model, or the loop around one.
 
-`diagnose` does it all, `inspect` only looks at the model, `form` asks for everything in a notebook.
+`diagnose` measures all ways to call a model, recommends one and writes a report; `inspect` only
+looks at the model, `form` asks for everything in a notebook. `diagnose_loop` runs a loop a few
+times and says what to change in it.
 
 `CANDIDATES` are the names of all candidates, slowest first. `IN_TENSORFLOW` are those that need no
 package besides TensorFlow.
@@ -13,6 +15,7 @@ from .facts import inspect
 from .interactive import form
 from .ladder import compare_candidates
 from .litert import litert_interpreter
+from .loop import LoopDiagnosis, diagnose_loop
 from .paths import BadModel
 
 __all__ = [
@@ -20,9 +23,11 @@ __all__ = [
     "IN_TENSORFLOW",
     "BadModel",
     "Diagnosis",
+    "LoopDiagnosis",
     "compare_candidates",
     "default_model",
     "diagnose",
+    "diagnose_loop",
     "form",
     "inspect",
     "litert_interpreter",

@@ -221,7 +221,7 @@ def test_compiling_and_fitting_in_a_loop_keeps_graphs(freed):
 
 def test_without_tensorflow_there_are_no_graphs(monkeypatch):
     monkeypatch.delitem(sys.modules, "tensorflow.python.framework.ops", raising=False)
-    assert growth._live_graphs() == 0
+    assert growth.live_graphs() == 0
 
 
 # ---- the loop ----

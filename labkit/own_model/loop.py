@@ -1,0 +1,301 @@
+"""Diagnose a loop that the learner brings: run it a few times, count, and say what to change."""
+
+import contextlib
+import cProfile
+import html
+import pstats
+import runpy
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..measure.growth import live_graphs
+from ..measure.profile import OPERATIONS, OTHER_PYTHON, PACKAGES, shares_by_owner
+from ..show import stop
+from ..show.errors import WrongValue
+from ..show.format import duration, measured
+from ..show.message import BAD, GOOD, NOTE, box_html, message_html
+from .loop_findings import Evidence, Finding, find
+from .loop_watch import Watch
+
+MOST_PASSES = 5
+PROFILED = 3  # times: how much longer a pass takes under a profiler, at most
+_STOPPED = "Stopped before the loop had done anything."
+
+
+@dataclass(repr=False)
+class LoopDiagnosis:
+    """What was found in a loop; it shows itself at the end of a cell.
+
+    Attributes
+    ----------
+    findings : list of Finding
+        The causes, what costs most first; each has `cause`, `evidence`, `lesson` and `change`;
+        empty if nothing is wrong.
+    passes : int
+        How often the loop was run under the watch.
+    seconds : list of float
+        How long each of these passes took, the first one with all that is done once.
+    shares : dict of str to float
+        Whose code the time of one more pass went to, as `labkit.profile` has it; empty where there
+        was no time for one.
+    notes : list of str
+        What to know before believing it.
+    """
+
+    findings: list[Finding]
+    passes: int
+    seconds: list[float]
+    shares: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def cause(self) -> str:
+        """The first cause; empty where nothing is wrong."""
+        return self.findings[0].cause if self.findings else ""
+
+    def __repr__(self) -> str:
+        lines = [self._headline()]
+        for number, finding in enumerate(self.findings, 1):
+            lines += ["", f"{number}. {finding.cause}. {finding.evidence}", "   Change:"]
+            lines += [f"       {line}" for line in finding.change.splitlines()]
+            lines.append(f"   Why: {finding.lesson}")
+        if self.shares:
+            lines += ["", f"Where the time goes: {self._shares_in_words()}."]
+        lines += self.notes
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        boxes = [message_html(BAD if self.findings else GOOD, self._headline())]
+        for number, finding in enumerate(self.findings, 1):
+            boxes.append(
+                message_html(
+                    BAD,
+                    f"{number}. {finding.cause}.",
+                    finding.evidence,
+                    code=finding.change,
+                    more=[f"Why: {finding.lesson}"],
+                )
+            )
+        lines = list(self.notes)
+        if self.shares:
+            lines.insert(0, f"Where the time goes: {self._shares_in_words()}.")
+        if lines:
+            text = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
+            boxes.append(box_html(NOTE, text))
+        return "".join(boxes)
+
+    def _headline(self) -> str:
+        ran = f"Watched {_passes(self.passes)}, the last of ≈{_plain(self.seconds[-1])}."
+        if self.findings:
+            count = len(self.findings)
+            return f"{ran} {count} {'cause' if count == 1 else 'causes'} found."
+        return f"{ran} Nothing found that this course could change. {self._what_costs()}"
+
+    def _what_costs(self) -> str:
+        if not self.shares:
+            return ""
+        owner = max(self.shares, key=lambda name: self.shares[name])
+        part = measured(100 * self.shares[owner], "%")
+        if owner == OPERATIONS:
+            return f"The arithmetic is the cost: {part} of the time is in TensorFlow's operations."
+        if owner == OTHER_PYTHON:
+            return f"{part} of the time is in Python code outside TensorFlow: look there."
+        return f"Most of the time, {part}, is in {owner}."
+
+    def _shares_in_words(self) -> str:
+        largest = sorted(self.shares.items(), key=lambda item: -item[1])
+        parts = [f"{name} {measured(100 * share, '%')}" for name, share in largest if share > 0.01]
+        return ", ".join(parts)
+
+
+def _passes(number: int) -> str:
+    return "one pass" if number == 1 else f"{number} passes"
+
+
+def _plain(seconds: float) -> str:
+    return duration(seconds).removeprefix("≈")
+
+
+@stop.stoppable(_STOPPED)
+def diagnose_loop(loop: Callable[[], Any], *, budget: float = 30.0) -> LoopDiagnosis:
+    """Run a loop a few times, count what it asks of TensorFlow, and say what to change.
+
+    Parameters
+    ----------
+    loop : callable
+        Takes no argument; one call is one pass, such as a hundred requests or one epoch. It is run
+        up to five times, and once more under a profiler. Do not pass a loop that must not run more
+        than once.
+    budget : float, default 30
+        Seconds after which no other pass is begun. A first pass that takes longer is watched to its
+        end, and then counts alone.
+
+    Returns
+    -------
+    LoopDiagnosis
+        The causes, each with what was counted, the lines to change and the lesson that explains it;
+        where there are none, what the time goes into. The stop button and Ctrl-C end it with what
+        was seen until then.
+
+    Raises
+    ------
+    TypeError
+        `loop` is not callable.
+    Exception
+        Whatever the loop raises, unchanged.
+
+    Notes
+    -----
+    Functions of TensorFlow and Keras are wrapped while the loop runs, in all threads, and put back.
+    The loop itself, its output and its errors stay as they are; it does what it does, such as
+    training a model further, as often as it is run.
+
+    Examples
+    --------
+    >>> def loop():
+    ...     for number in range(1, 5):
+    ...         sum(range(number))
+    >>> diagnose_loop(loop).cause
+    ''
+    """
+    if not callable(loop):
+        raise TypeError(
+            f"diagnose_loop needs a function that runs the loop once, got {type(loop).__name__}: "
+            "write def loop(): ..., and pass loop, without brackets"
+        )
+    if not budget > 0:
+        raise WrongValue(f"budget is a number of seconds above 0, got {budget!r}")
+    import tensorflow as tf
+
+    begin = time.perf_counter()
+    seconds: list[float] = []
+    graphs: list[float] = []
+    notes: list[str] = []
+    watch = Watch()
+    watch.begin()
+    try:
+        with stop.translate_errors():
+            while len(seconds) < MOST_PASSES and _is_time_for(seconds, begin, budget):
+                watch.in_pass = len(seconds)
+                seconds.append(_timed(loop))
+                graphs.append(live_graphs())
+                stop.raise_if_requested()
+    except KeyboardInterrupt:
+        stop.finish()
+        if stop.strict():
+            raise
+        notes.append(f"Stopped in pass {watch.in_pass + 1}: what follows was seen before.")
+        if not seconds:
+            seconds.append(time.perf_counter() - begin)
+    finally:
+        watch.end()
+    shares: dict[str, float] = {}
+    is_time_left = time.perf_counter() - begin + PROFILED * seconds[-1] < budget
+    if not notes and is_time_left:
+        try:
+            shares = _profiled(loop)
+        except KeyboardInterrupt:
+            stop.finish()
+            notes.append("Stopped while one more pass was profiled.")
+    if len(seconds) == 1 and not notes:
+        notes.append(
+            "One pass only: what is done once, such as a first trace, is not told from what is "
+            "done each time. A shorter pass tells more."
+        )
+    evidence = Evidence(
+        watch.seen,
+        passes=len(seconds),
+        seconds=sum(seconds[1:]) or sum(seconds),
+        python_share=sum(shares.get(PACKAGES[name], 0.0) for name in ("keras", "tensorflow")),
+        graphs_per_pass=_per_pass(graphs),
+        has_gpu=bool(tf.config.list_logical_devices("GPU")),
+    )
+    return LoopDiagnosis(find(evidence), len(seconds), seconds, shares, notes)
+
+
+def _is_time_for(passes: list[float], begin: float, budget: float) -> bool:
+    """Return whether there is time for another pass.
+
+    There is for the first; for the second, which tells what is done each time from what is done
+    once, as long as it ends in time; and for others in the first half of the budget.
+    """
+    if not passes:
+        return True
+    available = budget if len(passes) == 1 else budget / 2
+    return time.perf_counter() - begin + passes[-1] < available
+
+
+def _timed(loop: Callable[[], Any]) -> float:
+    begin = time.perf_counter()
+    loop()
+    return time.perf_counter() - begin
+
+
+def _per_pass(graphs: list[float]) -> float:
+    """Return how many graphs a pass left alive, once all that is made once was made."""
+    if len(graphs) < 3:
+        return 0.0
+    return (graphs[-1] - graphs[1]) / (len(graphs) - 2)
+
+
+def _profiled(loop: Callable[[], Any]) -> dict[str, float]:
+    """Return whose code the time of one pass goes to."""
+    profiler = cProfile.Profile()
+    try:
+        profiler.enable()
+        loop()
+    finally:
+        profiler.disable()
+    return shares_by_owner(pstats.Stats(profiler))
+
+
+# ---- from the command line ----
+
+
+def loop_of_script(path: Path, function: str | None = None) -> Callable[[], Any]:
+    """Return a loop for a file: the function of that name, or else the whole program.
+
+    Raises
+    ------
+    WrongValue
+        There is no such file, or it has no such function.
+    """
+    if not path.is_file():
+        raise WrongValue(f"there is no file {path}")
+    if function is None:
+        return lambda: _run_program(path)
+    with _imports_from(path.parent):
+        names = runpy.run_path(str(path), run_name="own_loop")
+    found = names.get(function)
+    if not callable(found):
+        known = sorted(name for name, thing in names.items() if _is_own_function(thing, path))
+        raise WrongValue(
+            f"{path.name} has no function {function!r}; there are: {', '.join(known) or 'none'}"
+        )
+    return found
+
+
+def _is_own_function(thing: Any, path: Path) -> bool:
+    code = getattr(thing, "__code__", None)
+    return code is not None and Path(code.co_filename) == path
+
+
+def _run_program(path: Path) -> None:
+    with _imports_from(path.parent), contextlib.suppress(SystemExit):
+        runpy.run_path(str(path), run_name="__main__")
+
+
+@contextlib.contextmanager
+def _imports_from(folder: Path) -> Iterator[None]:
+    """Let a program import what lies beside it, and see no arguments that are not its own."""
+    path, arguments = list(sys.path), list(sys.argv)
+    sys.path.insert(0, str(folder))
+    sys.argv[1:] = []
+    try:
+        yield
+    finally:
+        sys.path[:], sys.argv[:] = path, arguments

@@ -1,0 +1,656 @@
+"""What the watch of a loop means: findings, each tied to a count, with what to change."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..show.format import duration, measured
+from . import loop_watch as watch
+from .loop_watch import Event, Seen
+
+LESSONS = {
+    "02": "02_direct_call_loop.ipynb",
+    "03": "03_tf_function.ipynb",
+    "04": "04_inside_the_graph.ipynb",
+    "05": "05_tf_data.ipynb",
+    "07": "07_training_step.ipynb",
+    "08": "08_tf1_session_batching.ipynb",
+    "10": "10_saved_models.ipynb",
+    "11": "11_loading_in_a_loop.ipynb",
+    "13": "13_make_it_fast.ipynb",
+}
+MANY = 3  # times: what happens less often is no habit of the loop
+FEW_ROWS = 32  # one batch of predict: with fewer rows per call the call itself is what costs
+NOTICED = 0.05  # share of the time: less is not worth a change
+MOSTLY_PYTHON = 0.4  # share of the time: an eager call that spends more in Python is small
+_OF_MODELS = (watch.PREDICT, watch.FIT, watch.BATCH, watch.LAYER)
+SURE = 1.0  # of what is wrong however long it takes
+
+
+@dataclass
+class Finding:
+    """One cause: what was counted, and what to change.
+
+    Attributes
+    ----------
+    cause : str
+        A short name, the same for the same cause.
+    evidence : str
+        What was counted, in a sentence.
+    lesson : str
+        File of the lesson that explains it.
+    change : str
+        The lines to change, as code with comments.
+    share : float
+        The part of the loop's time that it took; 1 for what is wrong whatever it takes.
+    """
+
+    cause: str
+    evidence: str
+    lesson: str
+    change: str
+    share: float = SURE
+
+
+@dataclass
+class Evidence:
+    """What was seen of a loop, and in how many passes."""
+
+    seen: Seen
+    passes: int
+    seconds: float  # of all passes but the first, or of the only one
+    python_share: float = 0.0  # of the time, in the Python code of Keras and TensorFlow
+    graphs_per_pass: float = 0.0  # that stayed alive
+    has_gpu: bool = False
+    steady: list[Event] = field(init=False)
+
+    def __post_init__(self) -> None:
+        later = [event for event in self.seen.events if event.in_pass > 0]
+        self.steady = later if self.passes > 1 else self.seen.events
+
+    def of(self, *kinds: str) -> list[Event]:
+        """Return the events of some kinds, without those of the first pass if there are others."""
+        return [event for event in self.steady if event.kind in kinds]
+
+    @property
+    def steady_passes(self) -> int:
+        """How many passes the events of `of` come from."""
+        return max(self.passes - 1, 1)
+
+    def share(self, events: Iterable[Event]) -> float:
+        """Return the part of the time that these events took."""
+        return sum(event.seconds for event in events) / max(self.seconds, 1e-9)
+
+
+Rule = Callable[[Evidence], list[Finding]]
+_RULES: list[Rule] = []
+
+
+def _rule(function: Rule) -> Rule:
+    _RULES.append(function)
+    return function
+
+
+def find(evidence: Evidence) -> list[Finding]:
+    """Return the findings, what costs most first."""
+    findings = []
+    for rule in _RULES:
+        findings += [one for one in rule(evidence) if one.share >= NOTICED]
+    return sorted(findings, key=lambda one: -one.share)
+
+
+def times(number: float, words: str = "") -> str:
+    """Return a count in words: "once", or "1,000 times"."""
+    text = "once" if number == 1 else f"{number:,.0f} times"
+    return f"{text} {words}".strip()
+
+
+# ---- what hangs or answers wrong ----
+
+
+@_rule
+def _forks(evidence: Evidence) -> list[Finding]:
+    if not evidence.seen.forks:
+        return []
+    return [
+        Finding(
+            "fork",
+            f"A process was forked {times(evidence.seen.forks)} after TensorFlow had been used: "
+            "TensorFlow's threads are not there in the child, which may hang at its first call.",
+            LESSONS["10"],
+            'context = multiprocessing.get_context("spawn")  # in place of fork\n'
+            "# and load the model in the child",
+            share=4.0,
+        )
+    ]
+
+
+@_rule
+def _shared_interpreter(evidence: Evidence) -> list[Finding]:
+    threads = defaultdict(set)
+    for event in evidence.seen.events:
+        if event.kind == watch.INVOKE:
+            threads[event.key].add(event.thread)
+    most = max((len(ids) for ids in threads.values()), default=0)
+    if most < 2:
+        return []
+    return [
+        Finding(
+            "interpreter shared",
+            f"{most} threads called the same LiteRT interpreter: one thread reads the answer to "
+            "another one's input, without an error.",
+            LESSONS["13"],
+            "local = threading.local()  # an interpreter for each thread\n"
+            "# or a lock around set_tensor, invoke and get_tensor",
+            share=3.0,
+        )
+    ]
+
+
+# ---- TF1 ----
+
+
+@_rule
+def _growing_graph(evidence: Evidence) -> list[Finding]:
+    added = sum(evidence.seen.added_after_run.values())
+    runs = [event for event in evidence.seen.events if event.kind == watch.RUN]
+    if added < MANY or len(runs) < MANY:
+        return []
+    each = added / len(runs)
+    return [
+        Finding(
+            "graph grows",
+            f"The graph gained {added:,} operations after its first run, in {len(runs):,} runs: "
+            f"{each:.1f} for each. Every run then prepares a larger graph.",
+            LESSONS["08"],
+            "# before the loop: placeholders, operations, assignments\n"
+            "graph.finalize()  # from here on, an operation that is added raises an error\n"
+            "# in the loop: only session.run(what, feed_dict=...)",
+            share=2.0,
+        )
+    ]
+
+
+@_rule
+def _sessions(evidence: Evidence) -> list[Finding]:
+    made = evidence.of(watch.SESSION)
+    runs = evidence.of(watch.RUN)
+    if len(made) < MANY or len(runs) > 10 * len(made):
+        return []
+    return [
+        Finding(
+            "sessions made",
+            f"{len(made):,} sessions were made for {len(runs):,} runs: each of them prepares the "
+            "graph anew.",
+            LESSONS["08"],
+            "session = tf.compat.v1.Session(graph=graph)  # once, before the loop",
+            share=max(evidence.share(made + runs), NOTICED),
+        )
+    ]
+
+
+# ---- models ----
+
+
+@_rule
+def _loads(evidence: Evidence) -> list[Finding]:
+    loads = evidence.of(watch.LOAD)
+    if len(loads) < _habit(evidence):
+        return []
+    names = {event.name for event in loads}
+    what = f"{next(iter(names))} was" if len(names) == 1 else f"{len(names):,} files were"
+    return [
+        Finding(
+            "model loaded in the loop",
+            f"{what} loaded {times(len(loads), _in_passes(evidence))}, which took "
+            f"{_part(evidence.share(loads))}.",
+            LESSONS["11"],
+            "model = keras.saving.load_model(path)  # once, before the loop",
+            share=evidence.share(loads),
+        )
+    ]
+
+
+@_rule
+def _builds(evidence: Evidence) -> list[Finding]:
+    built = evidence.of(watch.BUILD)
+    compiled = evidence.of(watch.COMPILE)
+    if max(len(built), len(compiled)) < _habit(evidence):
+        return []
+    first_calls = [e for e in evidence.of(watch.FIT, watch.BATCH, watch.PREDICT) if _traced(e)]
+    cost = evidence.share([*built, *compiled, *first_calls])
+    counts = []
+    if len(built) >= _habit(evidence):
+        counts.append(f"{len(built):,} models were built")
+    if len(compiled) >= _habit(evidence):
+        counts.append(f"compile was called {times(len(compiled))}")
+    traces = sum(_traced(event) for event in first_calls)
+    alive = _alive(evidence)
+    if len(compiled) >= _habit(evidence):
+        change = (
+            "# once, before the loop\n"
+            "model.compile(...)\n"
+            "start = model.get_weights()\n"
+            "# in the loop: begin again with the weights, not with a new model\n"
+            "model.set_weights(start)\n"
+            "for variable, value in zip(model.optimizer.variables, slots):\n"
+            "    variable.assign(value)  # slots: their values before the loop"
+        )
+    else:
+        change = "model = build()  # once, before the loop; in the loop: model.set_weights(start)"
+    return [
+        Finding(
+            "model built in the loop",
+            f"{' and '.join(counts)} {_in_passes(evidence)}. What is called first on each was "
+            f"traced anew: {traces:,} graphs.{alive}",
+            LESSONS["11"],
+            change,
+            share=max(cost, 1.5 if alive else 0.5),  # what a constructor takes is a part of it
+        )
+    ]
+
+
+@_rule
+def _graphs_alive(evidence: Evidence) -> list[Finding]:
+    if evidence.graphs_per_pass < 1 or len(evidence.of(watch.BUILD, watch.COMPILE)) >= MANY:
+        return []
+    if _traces(evidence.of(watch.FUNCTION, watch.BATCH)):  # another finding tells of these graphs
+        return []
+    return [
+        Finding(
+            "graphs stay alive",
+            f"{evidence.graphs_per_pass:,.0f} graphs per pass stayed alive after garbage "
+            "collection: memory grows as long as the loop runs.",
+            LESSONS["11"],
+            "# make each tf.function once, before the loop; a step that trains, too",
+        )
+    ]
+
+
+# ---- tf.function ----
+
+
+@_rule
+def _functions_made(evidence: Evidence) -> list[Finding]:
+    findings = []
+    for place, passes in evidence.seen.made.items():
+        later = [number for number in passes if number > 0 or evidence.passes == 1]
+        calls = [event for event in evidence.of(watch.FUNCTION) if event.key == place]
+        first_calls = [event for event in calls if event.traces]
+        if min(len(later), len(first_calls)) < _habit(evidence):
+            continue
+        name = first_calls[0].name
+        findings.append(
+            Finding(
+                "function made in the loop",
+                f"A tf.function of {name} was made {times(len(later), _in_passes(evidence))}, and "
+                f"each was traced at its first call: {_traces(first_calls):,} graphs. That took "
+                f"{_part(evidence.share(first_calls))}.{_alive(evidence)}",
+                LESSONS["03"],
+                f"{_identifier(name)} = tf.function(...)  # once, before the loop",
+                share=evidence.share(first_calls),
+            )
+        )
+    return findings
+
+
+@_rule
+def _retraces(evidence: Evidence) -> list[Finding]:
+    made_often = {place for place, passes in evidence.seen.made.items() if len(passes) >= MANY}
+    by_function = defaultdict(list)
+    for event in evidence.seen.events:
+        if event.kind == watch.FUNCTION:
+            by_function[event.thing].append(event)
+    findings = []
+    for events in by_function.values():
+        first = events[0]
+        again = [event for event in events[1:] if event.traces]
+        again = [event for event in again if event.in_pass > 0 or evidence.passes == 1]
+        if len(again) < 2 or first.key in made_often:
+            continue
+        whys = [event.traces[0].why for event in [first, *again] if event.traces]
+        kind, change = what_changed(whys)
+        findings.append(
+            Finding(
+                f"retraced: {kind}",
+                f"{first.name} was called {times(len(events))} and traced "
+                f"{times(len(again), 'again')}, because {_REASONS[kind]}: {_examples(whys)}. That "
+                f"took {_part(evidence.share(again))}.{_alive(evidence)}",
+                LESSONS["03"],
+                change,
+                share=evidence.share(again),
+            )
+        )
+    return findings
+
+
+_REASONS = {
+    "shape": "the shape of an input changed",
+    "dtype": "the dtype of an input changed",
+    "value": "a Python value changed, which is part of the graph",
+    "object": "it got another object in each call",
+    "structure": "the structure of its inputs changed",
+}
+_CHANGES = {
+    "shape": (
+        "@tf.function(reduce_retracing=True)\n"
+        "# or, for rows of 20 numbers:\n"
+        "@tf.function(input_signature=[tf.TensorSpec([None, 20], tf.float32)])"
+    ),
+    "dtype": "x = np.asarray(x, np.float32)  # the same dtype in every call",
+    "value": "f(x, tf.constant(number))  # a tensor is an input, a Python number a part of the key",
+    "object": (
+        "step = agent.step  # once, before the loop: agent.step is another object each time\n"
+        "f(step, x)"
+    ),
+    "structure": "# the same keys and lengths in every call, or one function for each form",
+}
+_SPEC = re.compile(r"(\w+)\[([^\]]*)\]")
+
+
+def what_changed(whys: Sequence[str]) -> tuple[str, str]:
+    """Return which part of the key of its traces a function was traced again for, and a cure."""
+    kind = _kind_of_change(whys)
+    return kind, _CHANGES[kind]
+
+
+def _kind_of_change(whys: Sequence[str]) -> str:
+    if len(set(whys)) < len(whys) or re.search(r"\bthis |the method |that is gone", whys[-1]):
+        return "object"
+    specs = {tuple(_SPEC.findall(why)) for why in whys}
+    if len(specs) == 1:
+        return "value"
+    without_sizes = {_SPEC.sub(r"\1", why) for why in whys}
+    if len(without_sizes) == 1:
+        return "shape"
+    without_specs = {_SPEC.sub("", why) for why in whys}
+    return "dtype" if len(without_specs) == 1 else "structure"
+
+
+def _examples(whys: Sequence[str]) -> str:
+    """Return what two traces were made for."""
+    distinct = list(dict.fromkeys(whys))[-2:]
+    return " then ".join(f"`{why}`" for why in distinct)
+
+
+@_rule
+def _compiled_shapes(evidence: Evidence) -> list[Finding]:
+    shapes = defaultdict(set)
+    names = {}
+    for event in evidence.seen.events:
+        if event.kind == watch.FUNCTION and event.shapes:
+            shapes[event.thing].add(event.shapes)
+            names[event.thing] = event.name
+    findings = []
+    for thing, found in shapes.items():
+        calls = [e for e in evidence.of(watch.FUNCTION) if e.thing == thing and not e.traces]
+        first_of_shape = _first_of_each(calls)
+        if len(found) < MANY + 2 or len(found) < len(calls) / 4:
+            continue
+        findings.append(
+            Finding(
+                "compiled for each shape",
+                f"{names[thing]} is compiled by XLA, and got inputs of {len(found):,} shapes: it "
+                "is compiled for each of them, also where one trace serves all.",
+                LESSONS["04"],
+                "# pad to a few sizes, such as 8, 32 and 128 rows\n"
+                "# or drop jit_compile=True for inputs of any size",
+                share=evidence.share(first_of_shape),
+            )
+        )
+    return findings
+
+
+def _first_of_each(calls: Sequence[Event]) -> list[Event]:
+    seen: set[str] = set()
+    first = []
+    for event in calls:
+        if event.shapes not in seen:
+            seen.add(event.shapes)
+            first.append(event)
+    return first
+
+
+# ---- Keras in a loop ----
+
+
+@_rule
+def _predicts(evidence: Evidence) -> list[Finding]:
+    compiled = {event.key for event in evidence.of(watch.COMPILE)}
+    calls = [e for e in evidence.of(watch.PREDICT) if e.key not in compiled]
+    small = [event for event in calls if (event.rows or 0) <= FEW_ROWS]
+    if len(small) < MANY:
+        return []
+    rows = Counter(event.rows for event in small).most_common(1)[0][0]
+    together = ""
+    if rows is not None and _come_from_one_array(small):
+        together = "answers = model.predict(rows)  # all rows in one call\n# or, if they come "
+    else:
+        together = "# as they come "
+    name = small[0].name
+    return [
+        Finding(
+            "predict for few rows",
+            f"{name} was called {times(len(small))} with {_rows(rows)} each: every call sets up a "
+            f"pipeline, {_traces(small):,} graphs in all. That took "
+            f"{_part(evidence.share(small))}.",
+            LESSONS["02"],
+            f"{together}one by one:\nanswer = tf.function(model)  # once, before the loop\n"
+            "answer(row)",
+            share=evidence.share(small),
+        )
+    ]
+
+
+@_rule
+def _fits(evidence: Evidence) -> list[Finding]:
+    compiled = {event.key for event in evidence.of(watch.COMPILE)}
+    calls = [e for e in evidence.of(watch.FIT) if e.key not in compiled]
+    small = [event for event in calls if (event.rows or 0) <= 4 * FEW_ROWS]
+    if len(small) < MANY:
+        return []
+    rows = Counter(event.rows for event in small).most_common(1)[0][0]
+    return [
+        Finding(
+            "fit for few rows",
+            f"fit was called {times(len(small))} with {_rows(rows)} each: every call sets up a "
+            f"pipeline and callbacks. That took {_part(evidence.share(small))}.",
+            LESSONS["07"],
+            "model.train_on_batch(rows, targets)  # one step without the pipeline\n"
+            "# or a step of your own under @tf.function",
+            share=evidence.share(small),
+        )
+    ]
+
+
+@_rule
+def _eager_steps(evidence: Evidence) -> list[Finding]:
+    gradients = evidence.of(watch.GRADIENT)
+    if len(gradients) < MANY or evidence.python_share < MOSTLY_PYTHON:
+        return []
+    return [
+        Finding(
+            "training step is eager",
+            f"{len(gradients):,} gradients were computed operation by operation, and "
+            f"{measured(100 * evidence.python_share, '%')} of the time went into the Python code "
+            "of Keras and TensorFlow.",
+            LESSONS["07"],
+            "@tf.function  # once, before the loop\n"
+            "def train_step(rows, targets):\n"
+            "    ...  # the tape, the gradient, optimizer.apply",
+            share=evidence.python_share,
+        )
+    ]
+
+
+@_rule
+def _eager_calls(evidence: Evidence) -> list[Finding]:
+    calls = evidence.of(watch.LAYER)
+    if len(calls) < MANY or evidence.of(watch.GRADIENT):
+        return []
+    if evidence.python_share < MOSTLY_PYTHON:
+        return []
+    rows = Counter(event.rows for event in calls).most_common(1)[0][0]
+    share = evidence.share(calls)
+    first = ""
+    if _come_from_one_array(calls):
+        first = "answers = model(rows)  # all rows in one call\n# or, if they come one by one:\n"
+    return [
+        Finding(
+            "eager calls",
+            f"{calls[0].name} was called {times(len(calls))} with {_rows(rows)} each, operation "
+            f"by operation from Python: that took {_part(share)}, and "
+            f"{measured(100 * evidence.python_share, '%')} of the time went into the Python code "
+            "of Keras and TensorFlow.",
+            LESSONS["02"],
+            f"{first}answer = tf.function(model)  # once, before the loop\nanswer(row)",
+            share=share,
+        )
+    ]
+
+
+@_rule
+def _rows_one_by_one(evidence: Evidence) -> list[Finding]:
+    calls = [e for e in evidence.of(watch.FUNCTION) if not e.traces and (e.rows or 0) <= 4]
+    if len(calls) < 2 * FEW_ROWS or not _come_from_one_array(calls):
+        return []
+    return [
+        Finding(
+            "rows one by one",
+            f"{calls[0].name} was called {times(len(calls))} with {_rows(calls[0].rows)} of the "
+            f"same array each. That took {_part(evidence.share(calls))}.",
+            LESSONS["02"],
+            "answers = f(rows)  # all of them in one call, or in blocks of a thousand",
+            share=evidence.share(calls),
+        )
+    ]
+
+
+@_rule
+def _half_numbers(evidence: Evidence) -> list[Finding]:
+    calls = [event for event in evidence.of(*_OF_MODELS) if event.policy == "float16"]
+    if not calls or evidence.has_gpu:
+        return []
+    return [
+        Finding(
+            "float16 on a CPU",
+            f"The model computes in float16, which a CPU has to imitate: {len(calls):,} calls of "
+            f"it took {_part(evidence.share(calls))}.",
+            LESSONS["13"],
+            'keras.config.set_dtype_policy("float32")  # before the model is built or loaded',
+            share=evidence.share(calls),
+        )
+    ]
+
+
+# ---- data ----
+
+
+@_rule
+def _elements(evidence: Evidence) -> list[Finding]:
+    elements = evidence.of(watch.NEXT)
+    share = evidence.share(elements)
+    if len(elements) < 2 * FEW_ROWS or share < 0.3:
+        return []
+    return [
+        Finding(
+            "waits for the pipeline",
+            f"The loop took {len(elements):,} elements from a dataset, and waited for "
+            f"{_part(share)}.",
+            LESSONS["05"],
+            "dataset = dataset.batch(32).map(f, num_parallel_calls=tf.data.AUTOTUNE).prefetch(1)\n"
+            "# batch first, then map; rows in memory need no dataset",
+            share=share,
+        )
+    ]
+
+
+@_rule
+def _copies(evidence: Evidence) -> list[Finding]:
+    often = [copied for copied in evidence.seen.copied.values() if copied.times >= MANY + 1]
+    seconds = sum(copied.seconds * (copied.times - 1) / copied.times for copied in often)
+    if not often:
+        return []
+    largest = max(often, key=lambda copied: copied.seconds)
+    all_seconds = sum(event.seconds for event in evidence.seen.events)
+    return [
+        Finding(
+            "array copied again",
+            f"The same array of {largest.bytes / 2**20:,.1f} MiB was copied into a tensor "
+            f"{times(largest.times)}, in {duration(largest.seconds)}.",
+            LESSONS["13"],
+            "rows = tf.constant(rows)  # once, before the loop",
+            share=min(seconds / max(all_seconds, 1e-9), 1.0),
+        )
+    ]
+
+
+@_rule
+def _interpreters(evidence: Evidence) -> list[Finding]:
+    made = evidence.of(watch.INTERPRETER)
+    allocated = evidence.of(watch.ALLOCATE)
+    invoked = evidence.of(watch.INVOKE)
+    if max(len(made), len(allocated)) < MANY or len(invoked) > 10 * len(allocated):
+        return []
+    return [
+        Finding(
+            "interpreter prepared in the loop",
+            f"For {len(invoked):,} answers, {len(made):,} LiteRT interpreters were made and "
+            f"allocate_tensors was called {times(len(allocated))}.",
+            LESSONS["13"],
+            "interpreter.allocate_tensors()  # once, before the loop",
+            share=max(evidence.share(made + allocated), NOTICED),
+        )
+    ]
+
+
+# ---- words ----
+
+
+def _alive(evidence: Evidence) -> str:
+    if evidence.graphs_per_pass < 1:
+        return ""
+    return (
+        f" {evidence.graphs_per_pass:,.0f} graphs per pass stayed alive: memory grows as long as "
+        "the loop runs."
+    )
+
+
+def _habit(evidence: Evidence) -> int:
+    """Return from how many times on something belongs to the loop."""
+    return MANY if evidence.passes == 1 else evidence.steady_passes
+
+
+def _in_passes(evidence: Evidence) -> str:
+    passes = evidence.steady_passes
+    if evidence.passes == 1:
+        return "in this run"
+    return "in one pass" if passes == 1 else f"in {passes:,} passes"
+
+
+def _part(share: float) -> str:
+    return f"{measured(100 * min(share, 1.0), '%')} of the time"
+
+
+def _rows(number: Any) -> str:
+    return "1 row" if number == 1 else f"{number} rows"
+
+
+def _traced(event: Event) -> int:
+    return len(event.traces)
+
+
+def _traces(events: Iterable[Event]) -> int:
+    return sum(len(event.traces) for event in events)
+
+
+def _come_from_one_array(events: Sequence[Event]) -> bool:
+    """Return whether most inputs are slices of the same array: they were all known before."""
+    sources = Counter(event.source for event in events if event.source is not None)
+    return bool(sources) and sources.most_common(1)[0][1] > len(events) / 2
+
+
+def _identifier(name: str) -> str:
+    return name if name.isidentifier() else "f"

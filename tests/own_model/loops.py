@@ -1,0 +1,492 @@
+"""Loops as people write them: with one thing wrong, or healthy."""
+
+import multiprocessing
+import os
+import threading
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import labkit as lab
+
+v1 = tf.compat.v1
+ROWS = lab.models.random_rows(40)
+TARGETS = np.zeros((40, 1), np.float32)
+
+
+def small_model(compiled=False):
+    model = lab.models.mlp()
+    if compiled:
+        model.compile("adam", "mse")
+    return model
+
+
+# ---- with one thing wrong; by the cause that has to be named first ----
+
+
+def predicts_each_row():
+    model = small_model()
+    return lambda: [model.predict(ROWS[i : i + 1], verbose=0) for i in range(6)]
+
+
+def calls_each_row():
+    model = small_model()
+    return lambda: [model(ROWS[i : i + 1]) for i in range(20)]
+
+
+def replays_for_each_row():
+    model = tf.function(small_model())
+    many = lab.models.random_rows(400)
+    return lambda: [model(many[i : i + 1]) for i in range(400)]
+
+
+def traces_each_length():
+    lengths = iter(range(1, 1000))
+
+    @tf.function
+    def total(x):
+        return tf.reduce_sum(x)
+
+    return lambda: [total(np.ones(next(lengths), np.float32)) for _ in range(5)]
+
+
+def traces_each_number():
+    numbers = iter(range(1, 1000))
+
+    @tf.function
+    def scale(x, factor):
+        return x * factor
+
+    return lambda: [scale(tf.ones(3), float(next(numbers))) for _ in range(5)]
+
+
+class Agent:
+    """It has a step, as many agents do."""
+
+    def step(self, x):
+        return 2 * x
+
+
+def traces_each_method():
+    agent = Agent()
+
+    @tf.function
+    def apply(step, x):
+        return step(x)
+
+    return lambda: [apply(agent.step, tf.ones(3)) for _ in range(5)]
+
+
+def traces_each_dict():
+    numbers = iter(range(1, 1000))
+
+    @tf.function
+    def scale(x, settings):
+        return x * settings["factor"]
+
+    return lambda: [scale(tf.ones(3), {"factor": float(next(numbers))}) for _ in range(5)]
+
+
+def makes_functions():
+    def body(x):
+        return x + 1
+
+    return lambda: [tf.function(body)(tf.ones(3)) for _ in range(5)]
+
+
+def makes_functions_of_a_model():
+    model = small_model()
+    return lambda: [tf.function(model)(ROWS[i : i + 1]) for i in range(5)]
+
+
+def builds_and_fits():
+    def loop():
+        model = small_model(compiled=True)
+        model.fit(ROWS, TARGETS, verbose=0)
+        keras.utils.clear_session()
+
+    return loop
+
+
+def compiles_again():
+    model = small_model()
+
+    def loop():
+        model.compile("adam", "mse")
+        model.fit(ROWS, TARGETS, verbose=0)
+
+    return loop
+
+
+def builds_only():
+    return lambda: [small_model()(ROWS[:1]) for _ in range(5)]
+
+
+def loads(folder):
+    path = folder / "model.keras"
+    small_model().save(path)
+    return lambda: [keras.saving.load_model(path)(ROWS) for _ in range(2)]
+
+
+def loads_a_saved_model(folder):
+    path = folder / "saved"
+    small_model().export(path, verbose=False)
+
+    def loop():
+        for _ in range(2):
+            model = tf.saved_model.load(path)
+            model.serve(ROWS)
+
+    return loop
+
+
+def trains_eagerly():
+    model = small_model()
+    optimizer = keras.optimizers.Adam()
+
+    def loop():
+        for _ in range(5):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((model(ROWS) - TARGETS) ** 2)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+
+    return loop
+
+
+def makes_steps_that_train():
+    model = small_model()
+
+    def loop():
+        optimizer = keras.optimizers.Adam()
+
+        @tf.function
+        def step(rows, targets):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((model(rows) - targets) ** 2)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+
+        step(ROWS, TARGETS)
+
+    return loop
+
+
+def each_agent_has_a_step():
+    class Player:
+        @tf.function
+        def step(self, x):
+            return 2 * x
+
+    return lambda: [Player().step(tf.ones(3)) for _ in range(5)]
+
+
+def computes_in_float16():
+    policy = keras.DTypePolicy("mixed_float16")
+    layers = [keras.layers.Dense(256, dtype=policy) for _ in range(4)]
+    model = keras.Sequential([keras.Input((256,)), *layers])
+    many = lab.models.random_rows(500, inputs=256)
+    return lambda: model.predict(many, batch_size=250, verbose=0)
+
+
+def fits_each_step():
+    model = small_model(compiled=True)
+    return lambda: [model.fit(ROWS[:8], TARGETS[:8], verbose=0) for _ in range(4)]
+
+
+def an_agent_predicts_and_fits():
+    model = small_model(compiled=True)
+
+    def loop():
+        for _ in range(5):
+            model.predict(lab.models.random_rows(1), verbose=0)
+            model.train_on_batch(ROWS[:8], TARGETS[:8])
+
+    return loop
+
+
+def grows_a_graph():
+    graph = tf.Graph()
+    with graph.as_default():
+        x = v1.placeholder(tf.float32, [None])
+        session = v1.Session()
+
+    def loop():
+        with graph.as_default():
+            return [session.run(tf.reduce_sum(x * 2), {x: [1.0, 2.0]}) for _ in range(20)]
+
+    return loop
+
+
+def assigns_in_a_loop():
+    graph = tf.Graph()
+    with graph.as_default():
+        rate = v1.get_variable("rate", initializer=0.1)
+        session = v1.Session()
+        session.run(rate.initializer)
+
+    def loop():
+        with graph.as_default():
+            for number in range(20):
+                session.run(rate.assign(0.1 / (number + 1)))
+
+    return loop
+
+
+def makes_sessions():
+    graph = tf.Graph()
+    with graph.as_default():
+        x = v1.placeholder(tf.float32, [None])
+        total = tf.reduce_sum(x)
+
+    def loop():
+        for _ in range(10):
+            with v1.Session(graph=graph) as session:
+                session.run(total, {x: [1.0]})
+
+    return loop
+
+
+def takes_rows_from_a_generator():
+    def rows():
+        for _ in range(300):
+            yield np.zeros(10, np.float32)
+
+    spec = tf.TensorSpec([10], tf.float32)
+    dataset = tf.data.Dataset.from_generator(rows, output_signature=spec)
+    return lambda: [float(row[0]) for row in dataset]
+
+
+def copies_an_array():
+    large = np.zeros((2000, 2000), np.float32)
+
+    @tf.function
+    def first(x):
+        return x[0, 0]
+
+    return lambda: [first(large) for _ in range(10)]
+
+
+def compiles_each_size():
+    sizes = iter(range(1, 1000))
+    spec = tf.TensorSpec([None, 10], tf.float32)
+
+    @tf.function(jit_compile=True, input_signature=[spec])
+    def total(x):
+        return tf.reduce_sum(x * x)
+
+    return lambda: [total(tf.ones((next(sizes), 10))) for _ in range(6)]
+
+
+def forks():
+    tf.ones(3)
+    context = multiprocessing.get_context("fork")
+
+    def loop():
+        child = context.Process(target=os.getpid)  # it does nothing with TensorFlow
+        child.start()
+        child.join()
+
+    return loop
+
+
+def _interpreter():
+    converter = tf.lite.TFLiteConverter.from_keras_model(small_model())
+    return converter.convert()
+
+
+def _answer(interpreter, row):
+    (given,) = interpreter.get_input_details()
+    (wanted,) = interpreter.get_output_details()
+    interpreter.set_tensor(given["index"], row)
+    interpreter.invoke()
+    return np.copy(interpreter.get_tensor(wanted["index"]))
+
+
+def prepares_interpreters():
+    content = _interpreter()
+
+    def loop():
+        for i in range(5):
+            interpreter = tf.lite.Interpreter(model_content=content)
+            interpreter.allocate_tensors()
+            _answer(interpreter, ROWS[i : i + 1])
+
+    return loop
+
+
+def shares_an_interpreter():
+    interpreter = tf.lite.Interpreter(model_content=_interpreter())
+    interpreter.allocate_tensors()
+    turn = threading.Lock()  # so that this test does not depend on luck
+
+    def answer():
+        with turn:
+            _answer(interpreter, ROWS[:1])
+
+    def loop():
+        threads = [threading.Thread(target=answer) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    return loop
+
+
+WRONG = [
+    ("predict for few rows", predicts_each_row),
+    ("eager calls", calls_each_row),
+    ("rows one by one", replays_for_each_row),
+    ("retraced: shape", traces_each_length),
+    ("retraced: value", traces_each_number),
+    ("retraced: value", traces_each_dict),
+    ("retraced: object", traces_each_method),
+    ("function made in the loop", makes_functions),
+    ("function made in the loop", makes_functions_of_a_model),
+    ("model built in the loop", builds_and_fits),
+    ("model built in the loop", compiles_again),
+    ("model built in the loop", builds_only),
+    ("model loaded in the loop", loads),
+    ("model loaded in the loop", loads_a_saved_model),
+    ("training step is eager", trains_eagerly),
+    ("function made in the loop", makes_steps_that_train),
+    ("function made in the loop", each_agent_has_a_step),
+    ("float16 on a CPU", computes_in_float16),
+    ("fit for few rows", fits_each_step),
+    ("predict for few rows", an_agent_predicts_and_fits),
+    ("graph grows", grows_a_graph),
+    ("graph grows", assigns_in_a_loop),
+    ("sessions made", makes_sessions),
+    ("waits for the pipeline", takes_rows_from_a_generator),
+    ("array copied again", copies_an_array),
+    ("compiled for each shape", compiles_each_size),
+    ("fork", forks),
+    ("interpreter prepared in the loop", prepares_interpreters),
+    ("interpreter shared", shares_an_interpreter),
+]
+
+
+# ---- healthy ----
+
+
+def predicts_many_rows():
+    model = small_model()
+    many = lab.models.random_rows(5000)
+    return lambda: model.predict(many, batch_size=512, verbose=0)
+
+
+def replays_for_requests():
+    model = tf.function(small_model())
+    return lambda: [model(lab.models.random_rows(1)) for _ in range(100)]
+
+
+def replays_a_signature():
+    spec = tf.TensorSpec([None, 10], tf.float32)
+    model = tf.function(small_model(), input_signature=[spec])
+    return lambda: [model(lab.models.random_rows(size)) for size in range(1, 40)]
+
+
+def calls_with_many_rows():
+    model = lab.models.mlp(width=512, depth=5)
+    many = tf.constant(lab.models.random_rows(4000))
+    return lambda: [model(many) for _ in range(3)]
+
+
+def fits_for_epochs():
+    model = small_model(compiled=True)
+    rows, targets = lab.models.random_rows(2000), np.zeros((2000, 1), np.float32)
+    return lambda: model.fit(rows, targets, epochs=3, verbose=0)
+
+
+def trains_in_a_graph():
+    model = small_model()
+    optimizer = keras.optimizers.SGD()
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def step(rows, targets):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(rows) - targets) ** 2)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        return loss
+
+    rows, targets = tf.constant(ROWS), tf.constant(TARGETS)
+    return lambda: [step(rows, targets) for _ in range(50)]
+
+
+def trains_on_batches():
+    model = small_model(compiled=True)
+    return lambda: [model.train_on_batch(ROWS, TARGETS) for _ in range(20)]
+
+
+def runs_a_finished_graph():
+    graph = tf.Graph()
+    with graph.as_default():
+        x = v1.placeholder(tf.float32, [None])
+        total = tf.reduce_sum(x)
+        session = v1.Session()
+        graph.finalize()
+    return lambda: [session.run(total, {x: [1.0, 2.0]}) for _ in range(50)]
+
+
+def works_on_large_arrays():
+    x = tf.random.uniform((600, 600))
+
+    @tf.function
+    def product(a):
+        return a @ a
+
+    return lambda: [product(x) for _ in range(10)]
+
+
+def reads_ahead():
+    dataset = tf.data.Dataset.range(40).batch(20).map(lambda x: x * 2).prefetch(1)
+
+    @tf.function
+    def total(x):
+        return tf.reduce_sum(x)
+
+    return lambda: [total(batch) for batch in dataset]
+
+
+def computes_without_tensorflow():
+    return lambda: sum(number * number for number in range(200_000))
+
+
+def keeps_an_interpreter():
+    interpreter = tf.lite.Interpreter(model_content=_interpreter())
+    interpreter.allocate_tensors()
+    return lambda: [_answer(interpreter, ROWS[i : i + 1]) for i in range(40)]
+
+
+def loads_before(folder):
+    path = folder / "model.keras"
+    small_model().save(path)
+    model = tf.function(keras.saving.load_model(path))
+    return lambda: model(ROWS)
+
+
+def spawns_nothing_and_sleeps():
+    event = threading.Event()
+    return lambda: event.wait(0.01)
+
+
+HEALTHY = [
+    predicts_many_rows,
+    replays_for_requests,
+    replays_a_signature,
+    calls_with_many_rows,
+    fits_for_epochs,
+    trains_in_a_graph,
+    trains_on_batches,
+    runs_a_finished_graph,
+    works_on_large_arrays,
+    reads_ahead,
+    computes_without_tensorflow,
+    keeps_an_interpreter,
+    loads_before,
+    spawns_nothing_and_sleeps,
+]

@@ -1,0 +1,241 @@
+"""The diagnosis of a loop names the right cause first, and is silent about healthy loops."""
+
+import inspect
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from unittest.mock import patch
+
+import keras
+import loops
+import pytest
+import tensorflow as tf
+from tensorflow.python.eager.polymorphic_function import polymorphic_function
+
+import labkit as lab
+from labkit import own_model
+from labkit.own_model import loop as module
+from labkit.own_model.loop_findings import LESSONS, Evidence, find, what_changed
+from labkit.own_model.loop_watch import Event, Seen
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _few_passes(monkeypatch):
+    monkeypatch.setattr(module, "MOST_PASSES", 3)
+
+
+def made(make, folder):
+    """Return a loop; some need a folder for files."""
+    if inspect.signature(make).parameters:
+        return make(folder)
+    return make()
+
+
+@pytest.mark.parametrize(
+    ("cause", "make"), [pytest.param(*one, id=one[1].__name__) for one in loops.WRONG]
+)
+def test_the_first_cause_is_the_right_one(cause, make, tmp_path):
+    if make is loops.forks and sys.platform != "linux":
+        pytest.skip("fork is Linux's way to start a process")
+    found = own_model.diagnose_loop(made(make, tmp_path), budget=60)
+    assert found.cause == cause, found
+    first = found.findings[0]
+    assert any(character.isdigit() for character in first.evidence)
+    assert (ROOT / "notebooks" / first.lesson).exists()
+    assert first.change in repr(found).replace("\n       ", "\n")
+
+
+@pytest.mark.parametrize("make", loops.HEALTHY, ids=lambda make: make.__name__)
+def test_a_healthy_loop_has_no_cause(make, tmp_path):
+    found = own_model.diagnose_loop(made(make, tmp_path), budget=20)
+    assert found.findings == [], found
+    assert "Nothing found" in repr(found)
+
+
+def test_every_lesson_that_a_finding_names_exists():
+    for name in LESSONS.values():
+        assert (ROOT / "notebooks" / name).exists(), name
+
+
+@pytest.mark.parametrize(
+    ("whys", "kind"),
+    [
+        (["float32[5, 20]", "float32[6, 20]"], "shape"),
+        (["float32[3], 1.0", "float32[3], 2.0"], "value"),
+        (["float32[3]", "float64[3]"], "dtype"),
+        (["float32[3]", "[float32[3], float32[3]]"], "structure"),
+        (["this function <lambda>", "this function <lambda>"], "object"),
+        (["float32[3]", "float32[3]"], "object"),
+    ],
+)
+def test_what_changed_between_traces(whys, kind):
+    assert what_changed(whys)[0] == kind
+
+
+# ---- sentences that would be false are absent ----
+
+
+def hand_made(events, **more):
+    for event in events:
+        event.seconds = event.seconds or 0.1
+        event.in_pass = 1
+    return Evidence(Seen(events=events), passes=2, seconds=1.0, **more)
+
+
+def test_calls_with_many_rows_are_no_calls_with_few():
+    calls = [Event("predict", "predict", key=1, rows=1000) for _ in range(5)]
+    assert find(hand_made(calls)) == []
+    calls = [Event("predict", "predict", key=1, rows=8) for _ in range(5)]
+    assert [one.cause for one in find(hand_made(calls))] == ["predict for few rows"]
+
+
+def test_eager_calls_that_compute_most_of_the_time_are_none_to_change():
+    calls = [Event("layer", "model", key=1, rows=1) for _ in range(9)]
+    assert find(hand_made(calls, python_share=0.2)) == []
+    (found,) = find(hand_made(calls, python_share=0.8))
+    assert found.cause == "eager calls"
+
+
+def test_what_takes_no_time_is_not_worth_a_change():
+    calls = [Event("predict", "predict", key=1, rows=8, seconds=0.001) for _ in range(5)]
+    assert find(hand_made(calls)) == []
+
+
+def test_float16_is_no_cause_on_a_gpu():
+    calls = [Event("predict", "predict", key=1, rows=1000, policy="float16")]
+    assert [one.cause for one in find(hand_made(calls))] == ["float16 on a CPU"]
+    assert find(hand_made(calls, has_gpu=True)) == []
+
+
+# ---- nothing of the learner's is changed ----
+
+
+def test_everything_is_put_back(tmp_path):
+    watched = [
+        (polymorphic_function.Function, "__call__"),
+        (keras.Model, "predict"),
+        (keras.Sequential, "__init__"),
+        (keras.layers.Layer, "__call__"),
+        (tf.GradientTape, "gradient"),
+        (tf.compat.v1.Session, "run"),
+    ]
+    before = [getattr(*one) for one in watched]
+    own_model.diagnose_loop(lambda: None)
+    assert [getattr(*one) for one in watched] == before
+
+
+def test_an_error_of_the_loop_is_the_learners_and_everything_is_put_back():
+    before = keras.Model.predict
+
+    def loop():
+        raise ArithmeticError("mine")
+
+    with pytest.raises(ArithmeticError, match="mine"):
+        own_model.diagnose_loop(loop)
+    assert keras.Model.predict is before
+
+
+@pytest.mark.parametrize("wrong", [None, 3, [1]])
+def test_what_cannot_be_run_is_told(wrong):
+    with pytest.raises(TypeError, match="def loop"):
+        own_model.diagnose_loop(wrong)
+
+
+@pytest.mark.parametrize("budget", [0, -1, float("nan")])
+def test_a_budget_is_positive(budget):
+    with pytest.raises(ValueError, match="above 0"):
+        own_model.diagnose_loop(lambda: None, budget=budget)
+
+
+def test_a_long_pass_is_watched_once_and_says_so():
+    event = threading.Event()
+    found = own_model.diagnose_loop(lambda: event.wait(0.05), budget=0.01)
+    assert found.passes == 1
+    assert "One pass only" in repr(found)
+
+
+def test_the_stop_button_ends_it_with_what_was_seen():
+    model = lab.models.mlp()
+    row = lab.models.random_rows(1)
+
+    def loop():
+        for _ in range(4):
+            model.predict(row, verbose=0)
+        if len(runs) == 1:
+            signal.raise_signal(signal.SIGINT)
+        runs.append(1)
+
+    runs = []
+    found = own_model.diagnose_loop(loop)
+    assert found.cause == "predict for few rows"
+    assert "Stopped in pass 2" in repr(found)
+
+
+def test_it_looks_the_same_in_a_notebook(tmp_path):
+    found = own_model.diagnose_loop(loops.traces_each_number(), budget=5)
+    page = found._repr_html_()
+    assert "1. retraced: value." in page
+    assert "03_tf_function.ipynb</a>" in page
+    with patch.object(found, "shares", {}):
+        assert "Where the time goes" not in found._repr_html_()
+
+
+# ---- from the command line ----
+
+PROGRAM = """
+import helper
+import labkit as lab
+
+def handle():
+    for _ in range(4):
+        model.predict(row, verbose=0)
+
+model = lab.models.mlp()
+row = lab.models.random_rows(helper.ROWS)
+if __name__ == "__main__":
+    handle()
+    print("the program's own output")
+"""
+
+
+@pytest.fixture
+def program(tmp_path):
+    (tmp_path / "helper.py").write_text("ROWS = 1", encoding="utf-8")
+    path = tmp_path / "a program.py"
+    path.write_text(PROGRAM, encoding="utf-8")
+    return path
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "labkit", "own-loop", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+def test_a_program_is_watched_as_it_is(program):
+    done = run(program, "--budget", "1")
+    assert done.returncode == 0, done.stderr
+    assert "the program's own output" in done.stdout
+    assert "predict for few rows" in done.stdout
+
+
+def test_a_function_of_a_program_can_be_the_loop(program):
+    loop = module.loop_of_script(program, "handle")
+    found = own_model.diagnose_loop(loop, budget=30)
+    assert found.passes > 1
+    assert found.cause == "predict for few rows"
+
+
+def test_a_function_that_is_not_there_is_told_with_those_that_are(program):
+    with pytest.raises(ValueError, match="no function 'handel'; there are: handle"):
+        module.loop_of_script(program, "handel")
+
+
+def test_a_file_that_is_not_there_is_told_before_tensorflow_is_imported(tmp_path):
+    done = run(tmp_path / "none.py")
+    assert done.returncode == 2
+    assert "there is no file" in done.stderr
+    assert "Traceback" not in done.stderr
