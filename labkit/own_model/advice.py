@@ -3,19 +3,24 @@
 import math
 from dataclasses import dataclass
 
+from ..measure.results import Comparison
 from ..measure.stats import pays_after
 from ..show.format import MARK, digits, duration, measured, measured_count
 from .candidates import CALL, CONCRETE, FUNCTION, LITERT, ON_BATCH, ORT, PREDICT, WHAT, XLA
 from .cases import count_of_rows
 from .ladder import at_batch_size
 from .measurements import Measurements, known_ends
-from .prepare import FAILED, MEASURED, MISMATCH, NOT_SUPPORTED, SKIPPED
+from .prepare import FAILED, MEASURED, MISMATCH, NOT_SUPPORTED, SKIPPED, CandidateResult
 
 _WORTH = 1.1  # a tenth faster: for less than that nobody changes a service
-_MOSTLY_OVERHEAD = 0.5  # the best candidate takes at most this share of the time of model(x)
-_MOSTLY_ARITHMETIC = 0.75  # or at least this share
+_MOSTLY = 0.75  # share of the time of model(x)
 _BATCH_PAYS = 0.7  # a row in a larger batch costs at most this share
 _MUCH_FASTER = 0.5
+_OTHERS_DISTURB = 0.3  # share of the processor
+# Candidates that run no Python of the model: only against these is it known what Python costs.
+_GRAPHS = (FUNCTION, CONCRETE, XLA, LITERT, ORT)
+# Candidates that take one number of rows only.
+_OF_ONE_SIZE = (CONCRETE, XLA, LITERT, ORT)
 # Of two candidates that are as good, the simpler one is recommended.
 _SIMPLEST_FIRST = (CALL, ON_BATCH, FUNCTION, CONCRETE, XLA, LITERT, ORT)
 
@@ -27,8 +32,8 @@ class Advice:
     Attributes
     ----------
     about : str
-        ``candidate``, ``interrupted``, ``tensorflow``, ``first call``, ``predict``, ``overhead``,
-        ``batch``, ``state``, ``refused``, ``agreement`` or ``budget``.
+        ``busy``, ``candidate``, ``interrupted``, ``tensorflow``, ``first call``, ``predict``,
+        ``overhead``, ``batch``, ``state``, ``refused``, ``agreement`` or ``budget``.
     text : str
         What to do.
     evidence : str
@@ -54,6 +59,7 @@ def advise(m: Measurements) -> list[Advice]:
             *_about_refused(m),
         ]
     return [
+        *_about_others(m),
         *_about_candidate(m),
         *_about_overhead(m),
         *_about_predict(m),
@@ -66,11 +72,34 @@ def advise(m: Measurements) -> list[Advice]:
 
 
 def best_of(m: Measurements, without: tuple[str, ...] = ()) -> str:
-    """Return the simplest candidate that takes at most a tenth longer than the fastest one."""
-    times = {name: time.value for name, time in m.one.median.items() if name not in without}
-    allowed = _WORTH * min(times.values())
-    good = [name for name in _SIMPLEST_FIRST if times.get(name, math.inf) <= allowed]
-    return good[0]
+    """Return the best candidate of the ladder."""
+    return best_among(m.one, without)
+
+
+def best_among(one: Comparison, without: tuple[str, ...] = ()) -> str:
+    """Return the simplest candidate that is not shown to take a tenth longer than the fastest one.
+
+    The fastest one is that with the smallest ratio to model(x) within the rounds: a median of its
+    own tells which candidate met the quieter seconds.
+    """
+    ratios = {CALL: 1.0}
+    for name in one.samples:
+        if name != CALL and name not in without:
+            ratios[name] = one.relative(name, CALL).value
+    fastest = min(ratios, key=lambda name: ratios[name])
+    for name in _SIMPLEST_FIRST:
+        if name in ratios and _is_as_good(one, name, fastest, ratios):
+            return name
+    return fastest
+
+
+def _is_as_good(one: Comparison, name: str, fastest: str, ratios: dict[str, float]) -> bool:
+    """Return whether a candidate is not shown to take a tenth longer than the fastest one."""
+    if name == fastest:
+        return True
+    if known_ends(one.relative(fastest, name)) is None:  # too few rounds to show anything
+        return ratios[name] <= _WORTH * ratios[fastest]
+    return one.is_faster(fastest, than=name, by=_WORTH).holds is not True
 
 
 # ---- what the sentences are made of ----
@@ -96,13 +125,23 @@ def _relative_time(m: Measurements, name: str) -> str:
 # ---- the sentences ----
 
 
+def _about_others(m: Measurements) -> list[Advice]:
+    """Say first that other programs were at work: every time is then too long."""
+    if m.one.processor is None or not m.one.processor.others > _OTHERS_DISTURB:
+        return []  # also where it is not known
+    others = m.one.processor.others
+    text = "Measure again while nothing else runs: the times are too long, the ratios less so."
+    evidence = f"other programs took {measured(100 * others, '%')} of the processor meanwhile"
+    return [Advice("busy", text, evidence)]
+
+
 def _about_candidate(m: Measurements) -> list[Advice]:
     """Recommend the best candidate, or to leave model(x) as it is."""
     best = best_of(m)
-    found = m.one.is_faster(best, than=CALL, by=_WORTH)
-    if best == CALL or found.holds is False:
-        text = f"Leave {CALL} as it is: no other candidate is faster by a tenth."
+    if best == CALL:
+        text = f"Leave {CALL} as it is: no other candidate is shown to be faster by a tenth."
         return [Advice("candidate", text, _next_best(m))]
+    found = m.one.is_faster(best, than=CALL, by=_WORTH)
     what = f"{best}, {WHAT[best]}: it takes {_relative_time(m, best)}."
     if found.holds:
         text = f"Call it through {what}"
@@ -111,7 +150,9 @@ def _about_candidate(m: Measurements) -> list[Advice]:
     advice = [Advice("candidate", text, _times_per_call(m, best))]
     if best in (LITERT, ORT):
         advice += _about_tensorflow(m)
-    return advice + _about_first_call(m, best)
+    if found.holds:
+        advice += _about_first_call(m, best)
+    return advice
 
 
 def _about_interruption(m: Measurements) -> list[Advice]:
@@ -126,11 +167,11 @@ def _about_interruption(m: Measurements) -> list[Advice]:
 
 def _next_best(m: Measurements) -> str:
     """Return the evidence that no other candidate is better than model(x)."""
-    others = {name: time.value for name, time in m.one.median.items() if name != CALL}
+    others = {n: m.one.relative(n, CALL).value for n in m.one.samples if n != CALL}
     if not others:
         return "no other candidate could be measured"
     fastest = min(others, key=lambda name: others[name])
-    return _times_per_call(m, fastest)
+    return f"the best of the others, {fastest}, takes {_relative_time(m, fastest)}"
 
 
 def _about_tensorflow(m: Measurements) -> list[Advice]:
@@ -139,8 +180,7 @@ def _about_tensorflow(m: Measurements) -> list[Advice]:
     if inside == CALL:
         return []
     text = (
-        f"Within TensorFlow, without a converted file, {inside} is the best:"
-        f" {_relative_time(m, inside)}."
+        f"Within TensorFlow, without a converted file, take {inside}: {_relative_time(m, inside)}."
     )
     return [Advice("tensorflow", text, _times_per_call(m, inside))]
 
@@ -149,13 +189,13 @@ def _about_first_call(m: Measurements, best: str) -> list[Advice]:
     """Say after how many calls the slow first call has paid for itself."""
     first = m.one.first_call
     direct = m.one.median[CALL].value
-    each = m.one.median[best].value
+    each = direct * m.one.relative(best, CALL).value
     if not math.isfinite(first[best]):
         return []
     calls = pays_after((first[CALL], direct), (first[best], each))
     if not calls:
         return []
-    paid = measured_count(calls, "calls")
+    paid = measured_count(calls, "calls") if calls > 1 else "its first call"
     text = f"Prepare {best} once, when the service starts: it has paid for itself after {paid}."
     evidence = (
         f"the first call takes {duration(first[best])},"
@@ -165,26 +205,49 @@ def _about_first_call(m: Measurements, best: str) -> list[Advice]:
 
 
 def _about_overhead(m: Measurements) -> list[Advice]:
-    """Say whether overhead or arithmetic takes the time of model(x)."""
-    best = best_of(m)
-    share = m.one.median[best].value / m.one.median[CALL].value
-    if share < _MOSTLY_OVERHEAD:
+    """Say what part of the time does not depend on the rows, or that most of it does.
+
+    Nothing else that is measured here tells overhead from arithmetic: a graph that is faster may
+    have fused operations, and one that is not may be slow for many reasons.
+    """
+    found = _time_with_more_rows(m)
+    if found is None:
+        return []
+    name, size, low, high = found
+    rows = size / m.batch
+    fixed = (rows - high) / (rows - 1)  # at least this share is the same for any number of rows
+    evidence = (
+        f"{count_of_rows(size)} in one call take {measured(low, '×')} to {measured(high, '×')} "
+        f"the time of {m.batch_label}, through {name}"
+    )
+    if fixed >= _MOSTLY:
         text = (
-            f"At least {measured(100 * (1 - share), '%')} of {CALL} is overhead, not arithmetic:"
-            " a smaller model would not help, another way to call it does."
+            f"At least {measured(100 * fixed, '%')} of a call with {m.batch_label} does not depend "
+            "on the rows: it is the price of calling."
         )
-        evidence = f"{best} gives the same answer in {measured(100 * share, '%')} of the time"
         return [Advice("overhead", text, evidence)]
-    if share > _MOSTLY_ARITHMETIC:
+    has_graph = any(candidate in m.one.samples for candidate in _GRAPHS)
+    if has_graph and best_of(m) == CALL and low >= _MOSTLY * rows:
         text = (
-            "The arithmetic dominates: only a smaller model, fewer bits per number or a faster"
+            "The time grows with the rows: only a smaller model, fewer bits per number or a faster"
             " machine helps further."
-        )
-        evidence = (
-            f"the fastest candidate still takes {measured(100 * share, '%')} of the time of {CALL}"
         )
         return [Advice("overhead", text, evidence)]
     return []
+
+
+def _time_with_more_rows(m: Measurements) -> tuple[str, int, float, float] | None:
+    """Return a candidate, a larger batch size, and how many times as long a call with it takes."""
+    name = best_of(m)
+    for size, comparison in m.many.items():
+        labels = at_batch_size(name, size), at_batch_size(name, m.batch)
+        if size <= m.batch or not set(labels) <= comparison.samples.keys():
+            continue
+        ends = known_ends(comparison.relative(*labels))  # per row
+        if ends is not None:
+            low, high = ends
+            return name, size, low * size / m.batch, high * size / m.batch
+    return None
 
 
 def _about_predict(m: Measurements) -> list[Advice]:
@@ -212,38 +275,48 @@ def _about_predict(m: Measurements) -> list[Advice]:
 
 def _about_batch(m: Measurements) -> list[Advice]:
     """Say whether a row costs less in another batch size, through the candidate that is best."""
-    cheapest = _cheapest_row(m)
+    name = best_of(m)
+    cheapest = _cheapest_size(m, name)
     if cheapest is None:
         return []
-    name, size = cheapest
-    line = m.per_row[name]
+    size, comparison = cheapest
+    here, there = at_batch_size(name, m.batch), at_batch_size(name, size)
     together = count_of_rows(size)
-    ratio = m.many[size].relative(at_batch_size(name, size), at_batch_size(name, m.batch))
+    ratio = comparison.relative(there, here)
     cost = (
-        f"through {name} a row then costs {measured(ratio.value, '×')}"
+        f"through {name} a row then costs {measured(ratio.value, '×', known_ends(ratio))}"
         f" what it costs with {m.batch_label} per call"
     )
+    times = comparison.median
     evidence = (
-        f"time per row: {duration(line[size])} with {together},"
-        f" {duration(line[m.batch])} with {m.batch_label}"
+        f"time per row: {duration(times[there].value)} with {together},"
+        f" {duration(times[here].value)} with {m.batch_label}"
     )
-    if ratio.value >= _BATCH_PAYS:
+    pays = comparison.is_faster(there, than=here, by=1 / _BATCH_PAYS).holds
+    if pays is None:
+        text = f"Measure longer to see whether {together} in one call pay: {cost}."
+        return [Advice("batch", text, evidence)]
+    if not pays:
         text = f"Do not make requests wait to send {together} in one call: {cost}."
         return [Advice("batch", text, evidence)]
     send = "Where rows may wait, send" if size > m.batch else "Send"
     text = f"{send} {together} in one call: {cost}."
-    return [Advice("batch", text, f"{evidence}; {MARK}{digits(1 / line[size])} rows/s")]
+    rate = f"{MARK}{digits(1 / times[there].value)} rows/s"
+    return [Advice("batch", text, f"{evidence}; {rate}")]
 
 
-def _cheapest_row(m: Measurements) -> tuple[str, int] | None:
-    """Return the candidate and the other batch size with the least time per row."""
+def _cheapest_size(m: Measurements, name: str) -> tuple[int, Comparison] | None:
+    """Return the other batch size at which a candidate takes least per row, and its measurement."""
     cheapest = None
     least = math.inf
-    for name, line in m.per_row.items():
-        for size, seconds in line.items():
-            if size != m.batch and m.batch in line and seconds < least:
-                cheapest = (name, size)
-                least = seconds
+    for size, comparison in m.many.items():
+        labels = at_batch_size(name, size), at_batch_size(name, m.batch)
+        if not set(labels) <= comparison.samples.keys():
+            continue
+        ratio = comparison.relative(*labels).value
+        if ratio < least:
+            cheapest = size, comparison
+            least = ratio
     return cheapest
 
 
@@ -279,7 +352,7 @@ def _about_agreement(m: Measurements) -> list[Advice]:
     elif len(compared) > 1:
         gap = max(result.gap for result in compared if math.isfinite(result.gap))
         size = f"{measured(100 * gap, '%')} of the largest value" if gap else "none"
-        text = "The candidates in the ladder are interchangeable: they give the same answer."
+        text = f"The candidates in the ladder give the same answer.{_of_one_size(m, compared)}"
         evidence = (
             f"the largest difference from {CALL} over {len(compared)} candidates"
             f" and all outputs: {size}"
@@ -290,6 +363,15 @@ def _about_agreement(m: Measurements) -> list[Advice]:
             text = f"Do not use {result.name}: it gives a different answer."
             advice.append(Advice("agreement", text, result.why))
     return advice
+
+
+def _of_one_size(m: Measurements, compared: list[CandidateResult]) -> str:
+    """Return which candidates cannot take the place of others where the rows vary."""
+    names = [result.name for result in compared if result.name in _OF_ONE_SIZE]
+    if not names:
+        return ""
+    verb = "takes" if len(names) == 1 else "take"
+    return f" {_joined(names)} {verb} {m.batch_label} per call and no other number."
 
 
 def _about_refused(m: Measurements) -> list[Advice]:

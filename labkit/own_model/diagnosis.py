@@ -13,7 +13,7 @@ from ..show.figure import Figure
 from ..show.format import duration
 from ..show.table import Table
 from . import cases, pictures, report, samples, tables
-from .advice import Advice, advise, best_of
+from .advice import Advice, advise, best_among, best_of
 from .answers import tolerance_of
 from .candidates import CALL, CANDIDATES, LITERT, ORT, PREDICT, Case
 from .example_model import default_model
@@ -193,7 +193,7 @@ class Diagnosis(Measurements):
     @stop.stoppable("Stopped before the result was written.")
     def __repr__(self) -> str:
         stop.finish()  # it takes a moment, and what was measured is worth more than the moment
-        parts = [str(self.table)]
+        parts = ["\n".join(self.conditions), str(self.table)]
         if self.many:
             parts.append(str(self.many_table))
         sentences = [f"{i}. {sentence}" for i, sentence in enumerate(self.advice, 1)]
@@ -300,6 +300,7 @@ def diagnose(
             given = samples.arranged(given, loaded.spec)
         spec = samples.signature(loaded, shape, dtype, given)
         sizes = cases.possible_sizes(loaded, spec, sizes)
+        loaded.notes.append(samples.what_was_given(spec, given is not None, sizes))
         case_of = functools.partial(cases.case_for, loaded, spec, given)
         diagnosis = _measured(loaded, case_of, sizes, time_budget, chosen, progress)
     diagnosis.machine = machine
@@ -401,7 +402,8 @@ def _measure_all(
     _go_on_after(found.one)
     for i, size in enumerate(other_sizes):
         seconds = _PER_ROW_SHARE * budget.left / (len(other_sizes) - i)
-        per_row = measure_per_row(case_of(size), size, batch, ready, prepared.state, seconds)
+        best = best_among(found.one)
+        per_row = measure_per_row(case_of(size), size, batch, ready, prepared.state, seconds, best)
         if per_row is not None:
             found.many[size] = per_row
             _go_on_after(per_row)

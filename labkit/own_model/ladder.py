@@ -236,13 +236,15 @@ def measure_per_row(
     ready: Mapping[str, CandidateResult],
     state: ModelState,
     seconds: float,
+    first: str = CALL,
 ) -> Comparison | None:
     """Measure the seconds per row at one batch size, next to those at `batch`, that of the ladder.
 
+    The candidate `first` is prepared before the others, as its answer is the one that is wanted.
     None if the time is too short, or if no candidate takes this size.
     """
     share = TimeBudget(seconds)
-    here = _prepared_at(case, ready, state, share)
+    here = _prepared_at(case, ready, state, share, first)
     if not here or share.left <= 0:
         return None
     pairs = []
@@ -262,11 +264,13 @@ def _prepared_at(
     ready: Mapping[str, CandidateResult],
     state: ModelState,
     budget: TimeBudget,
+    first: str,
 ) -> list[CandidateResult]:
     """Prepare for another batch size the candidates that were ready at the first one."""
     prepared = []
     expected = None
-    for name in _PER_ROW:
+    in_order = dict.fromkeys([CALL, first, *_PER_ROW])
+    for name in in_order:
         if name not in ready:
             continue
         if name != CALL and ready[name].first_call > _FIRST_CALL_SHARE * budget.left:

@@ -24,6 +24,8 @@ _LAMBDA = (
 _UNKNOWN_CLASS = re.compile(
     r"(?:[Cc]ould not (?:locate|find) (?:class|function|object)|Unknown layer:) '?([\w.>]+)'?"
 )
+# What Keras 3 says of layers of Keras 2: arguments that it has no more, and operations as layers.
+_OF_KERAS_2 = re.compile(r"'time_major'|\{'groups': 1\}|TFOpLambda|SlicingOpLambda")
 # Where layers such as TimeDistributed and Bidirectional keep the layers that they wrap.
 _WRAPPED = ("layer", "forward_layer", "backward_layer")
 # Errors, and words in their messages, that come from a file that is not complete.
@@ -106,7 +108,7 @@ def load(
             )
     except Exception as error:  # each kind of damage raises another one
         stop.raise_if_requested()
-        raise BadModel(f"{path.name} {_why_not_loaded(error, kind)}") from None
+        raise BadModel(f"{path.name} {_why_not_loaded(error, path.name, kind)}") from None
     return _loaded_keras_model(model, path.name, kind)
 
 
@@ -212,7 +214,18 @@ def _spec_of_build_shape(model: Any) -> Any:
     return None
 
 
-def _why_not_loaded(error: Exception, kind: str) -> str:
+def _from_keras_2(name: str) -> str:
+    """Return how a model that Keras 2 wrote can be measured."""
+    folder = Path(name).stem
+    return (
+        "was written by Keras 2, and has a layer that Keras 3 does not read:"
+        " convert it once, with pip install tf_keras and then TF_USE_LEGACY_KERAS=1 python -c"
+        f" \"import tensorflow as tf; tf.keras.models.load_model('{name}', compile=False)"
+        f".export('{folder}')\", and give the folder {folder}"
+    )
+
+
+def _why_not_loaded(error: Exception, name: str, kind: str) -> str:
     """Return why Keras did not load a file, as the rest of a sentence that begins with its name."""
     text = " ".join(str(error).split())
     lower = text.lower()
@@ -220,11 +233,13 @@ def _why_not_loaded(error: Exception, kind: str) -> str:
         return _LAMBDA
     if "no model config" in lower:
         return "holds weights without a model: build the model, load them, and save it as .keras"
+    if _OF_KERAS_2.search(text):
+        return _from_keras_2(name)
     if match := _UNKNOWN_CLASS.search(text):
-        name = match[1].split(">")[-1]
+        layer = match[1].split(">")[-1]
         return (
-            f"needs the class {name}, which Keras does not know:"
-            f" pass custom_objects={{{name!r}: {name}}}, register it with"
+            f"needs the class {layer}, which Keras does not know:"
+            f" pass custom_objects={{{layer!r}: {layer}}}, register it with"
             " @keras.saving.register_keras_serializable(), or give a SavedModel made by"
             " model.export()"
         )
@@ -247,6 +262,11 @@ def _load_saved_model(path: Path, signature: str | None) -> LoadedModel:
     except Exception as error:  # each kind of damage raises another one
         stop.raise_if_requested()
         reason = one_line(error, paths=False)
+        if "add_slot" in reason:
+            raise BadModel(
+                f"{path.name} was saved together with an optimizer of Keras 2: with pip install"
+                " tf_keras it can be read"
+            ) from None
         raise BadModel(
             f"{path.name} is damaged or not a SavedModel that this TensorFlow can read: {reason}"
         ) from None

@@ -34,6 +34,14 @@ class Measurements:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def conditions(self) -> list[str]:
+        """What was measured, with which input, and what else to know before believing it."""
+        notes = [text for name, text in self.facts.items() if name.startswith("note")]
+        load = self.machine.get("load before")
+        busy = [f"load of the machine before: {load}"] if load else []
+        return [f"{self.name}, {self.kind}", *notes, *busy, *self.notes]
+
+    @property
     def batch_label(self) -> str:
         """The batch size in words."""
         return count_of_rows(self.batch)

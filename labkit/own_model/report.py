@@ -67,7 +67,7 @@ def page(m: Measurements) -> str:
 def summary(m: Measurements) -> str:
     """Return tables and advice as HTML, for the output of a cell."""
     template = _TEMPLATES.get_template("summary.html.j2")
-    return template.render(advice=advise(m), tables=_tables(m))
+    return template.render(conditions=m.conditions, advice=advise(m), tables=_tables(m))
 
 
 def _tables(m: Measurements) -> list[Markup]:

@@ -162,6 +162,21 @@ def _add_note(loaded: LoadedModel, note: str) -> None:
         loaded.notes.append(note)
 
 
+def what_was_given(spec: Any, is_sample: bool, sizes: list[int]) -> str:
+    """Return in words which input is measured: whose it is, and of what shape."""
+    import tensorflow as tf
+
+    batch = sizes[0]
+    inputs = []
+    for leaf in tf.nest.flatten(spec):
+        row = "".join(f", {size}" for size in leaf.shape[1:])
+        inputs.append(f"{leaf.name} {leaf.dtype.name} ({batch}{row or ','})")
+    if is_sample:
+        return f"measured with the sample: {'; '.join(inputs)}"
+    kind = "random words" if any(" string " in one for one in inputs) else "random numbers"
+    return f"measured with {kind}, as no sample was given: {'; '.join(inputs)}"
+
+
 # ---- random inputs ----
 
 

@@ -48,7 +48,8 @@ def test_a_diagnosis_has_everything(whole):
 def test_each_sentence_rests_on_a_measurement(whole):
     d, _ = whole
     assert d.best == LITERT  # a hundred times as fast as anything in TensorFlow
-    assert [a.about for a in d.advice[:3]] == ["candidate", "tensorflow", "first call"]
+    about = [a.about for a in d.advice if a.about != "busy"]  # other programs may be at work
+    assert about[:3] == ["candidate", "tensorflow", "first call"]
     for sentence in d.advice:
         assert "≈" in sentence.evidence or sentence.evidence.endswith("none")
 

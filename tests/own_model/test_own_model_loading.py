@@ -184,3 +184,44 @@ def test_a_path_is_checked_without_tensorflow(tmp_path):
         "there is no file or folder nowhere.keras; check the spelling and the folder",
         "[]",
     ]
+
+
+# ---- models that Keras 2 wrote ----
+
+# What Keras 3.15 said of three files that tf_keras 2.21 had written.
+OF_KERAS_2 = [
+    ValueError("Unrecognized keyword arguments passed to GRU: {'time_major': False}"),
+    TypeError(
+        "Error when deserializing class 'DepthwiseConv2D' using config={'name': 'dw'}.\n\n"
+        "Exception encountered: Unrecognized keyword arguments passed to DepthwiseConv2D: "
+        "{'groups': 1}"
+    ),
+    TypeError("Could not locate class 'TFOpLambda'. Make sure custom classes are decorated"),
+]
+
+
+@pytest.mark.parametrize("error", OF_KERAS_2)
+def test_a_file_of_keras_2_has_a_way_out(tmp_path, monkeypatch, error):
+    path = tmp_path / "price.h5"
+    path.write_bytes(b"some bytes")
+
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr(keras.models, "load_model", fails)
+    with pytest.raises(BadModel, match="was written by Keras 2") as refused:
+        load(path)
+    assert "load_model('price.h5', compile=False).export('price')" in str(refused.value)
+    assert "custom_objects" not in str(refused.value)
+
+
+def test_a_saved_optimizer_of_keras_2_is_no_damage(tmp_path, monkeypatch):
+    (tmp_path / "saved_model.pb").write_bytes(b"some bytes")
+
+    def fails(*_, **__):
+        raise AttributeError("'_UserObject' object has no attribute 'add_slot'")
+
+    monkeypatch.setattr(tf.saved_model, "load", fails)
+    with pytest.raises(BadModel, match="with pip install tf_keras it can be read") as refused:
+        load(tmp_path)
+    assert "damaged" not in str(refused.value)
