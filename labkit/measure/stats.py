@@ -29,6 +29,7 @@ DEPENDENT = 1.64  # standard deviations of von Neumann's ratio: one-sided 5 %
 LEAST_CORRELATION = 0.25  # of eight blocks, where dependence was seen: so few cannot show how much
 MOST_CORRELATION = 0.9
 FAR = 10  # times: so far apart, a single round decides
+NOTHING_KNOWN = 1e6  # times: ends of an interval that are so far apart bound nothing
 
 
 class Interval(NamedTuple):
@@ -191,9 +192,9 @@ def paired_ratio(
     2.0
     """
     logs = block_interval(_log_ratios(times, baseline), confidence)
-    low = math.exp(logs.low) if math.isfinite(logs.low) else 0.0
-    high = math.exp(min(logs.high, 700.0)) if math.isfinite(logs.high) else math.inf
-    return Interval(math.exp(logs.value), low, high)
+    if logs.high - logs.low > math.log(NOTHING_KNOWN):  # an end with 30 digits says no more
+        return Interval(math.exp(logs.value), 0.0, math.inf)
+    return Interval(math.exp(logs.value), math.exp(logs.low), math.exp(logs.high))
 
 
 def ratios_depend(times: Sequence[float], baseline: Sequence[float]) -> bool:

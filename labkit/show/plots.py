@@ -125,7 +125,11 @@ def ratio(result: ComparisonLike, guess: Any = None, of: str | None = None) -> F
     label = _axis_label(f"time relative to {result.baseline}")
     ax.set_xlabel(f"{label}\ngrey: similar, within {100 * result.margin:.3g} %")
     fig.set_figheight(_height_of_ratios(names, guess_at))
-    caption = _ratio_caption(ratios, result.baseline, guessed, guess_at)
+    caption = _ratio_caption(ratios, result.baseline)
+    if guess is not None:
+        caption += _other_way_round(ratios[guessed], result.baseline, guessed)
+    if guess_at is not None:
+        caption += f" The guess was {digits(max(guess_at, 1 / guess_at))}×."
     alt = (
         f"Chart with one row for each candidate ({listed(names)}): a mark at its time relative to "
         f"{result.baseline}, and a bar for its interval, on a logarithmic axis."
@@ -158,23 +162,21 @@ def _ratio_label(ratio: IntervalLike, verdict: str) -> str:
     return text
 
 
-def _ratio_caption(
-    ratios: Mapping[str, IntervalLike], baseline: str, guessed: str, guess_at: float | None
-) -> str:
+def _ratio_caption(ratios: Mapping[str, IntervalLike], baseline: str) -> str:
     # Numbers and no verdicts: of two nearly equal candidates the verdict may change between runs.
     parts = []
     for name, ratio in ratios.items():
         relative = measured(ratio.value, "×", (ratio.low, ratio.high))
         parts.append(f"{name} takes {relative} the time of {baseline}")
-    caption = f"{'; '.join(parts)}."
-    if guess_at is None:
-        return caption
-    ratio = ratios[guessed]
+    return f"{'; '.join(parts)}."
+
+
+def _other_way_round(ratio: IntervalLike, baseline: str, guessed: str) -> str:
+    """Return how many times as long the baseline takes, which is what was asked; may be empty."""
     # The whole interval lies below 1: where it does not, another run may say the opposite.
-    if ratio.value < _GUESS_WAS_ABOUT_BASELINE and ratio.high < 1:
-        inverse = measured(1 / ratio.value, "×")
-        caption += f" So {baseline} takes {inverse} the time of {guessed}."
-    return f"{caption} The guess was {digits(max(guess_at, 1 / guess_at))}×."
+    if ratio.value >= _GUESS_WAS_ABOUT_BASELINE or ratio.high >= 1:
+        return ""
+    return f" So {baseline} takes {measured(1 / ratio.value, '×')} the time of {guessed}."
 
 
 # ---- times: what do the samples look like? ----

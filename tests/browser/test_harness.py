@@ -41,7 +41,7 @@ def test_a_page_that_is_right_has_no_problem(page, content):
 
 PROBLEMS = {
     "too wide": '<p style="width: 500px">wide</p>',
-    "cut: a_very": '<div style="overflow: auto"><pre>a_very_long_name_that_goes_on</pre></div>',
+    "cut: a_very": '<div style="overflow: auto; width: 9em"><pre>a_very_long_name_here</pre></div>',
     "cut: text": '<p style="overflow: auto; width: 2em; white-space: nowrap">a text</p>',
     "broken: ": '<p style="word-break: break-all; width: 7em">one two three four five</p>',
     "broken: M-1": '<p style="width: 1em">M-1</p>',

@@ -51,9 +51,9 @@ class NextDay:
 
 
 @pytest.fixture(scope="class")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an empty folder for all files of a learner."""
-    return tmp_path_factory.mktemp("learner")
+def folder(lesson: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty folder for all files of a learner who takes this lesson, and no other."""
+    return tmp_path_factory.mktemp(f"learner-{file_name(lesson)}")
 
 
 @pytest.fixture(scope="class")
@@ -78,6 +78,7 @@ def next_day(visit: Visit, browser: Any, folder: Path) -> Iterator[NextDay]:
     visit.seat.save()
     visit.seat.reload()
     reloaded = shown_guesses(visit.seat, notes)
+    visit.seat.close()  # or its page would go on asking a server that is gone
     status = visit.server.press_ctrl_c()
     saved = nbformat.read(visit.server.workspace / visit.lesson, as_version=4)
     server = LabServer(folder, *named(visit.lesson))

@@ -181,6 +181,11 @@ def test_a_single_value_bounds_nothing():
     assert paired_ratio([3.0], [2.0]) == Interval(pytest.approx(1.5), 0.0, math.inf)
 
 
+def test_ends_that_bound_nothing_are_not_written_with_thirty_digits():
+    ratio = paired_ratio([1.0, 1e9, 1.0, 1e9], [1.0, 1.0, 1.0, 1.0])
+    assert (ratio.low, ratio.high) == (0.0, math.inf)
+
+
 @pytest.mark.parametrize("n", [*range(2, 18), 31, 63, 64, 127, 128, 255, 256])
 def test_few_values_have_a_finite_interval_around_their_median(n):
     values = np.random.default_rng(n).standard_normal(n)
