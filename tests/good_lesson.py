@@ -73,13 +73,13 @@ CONTENT = {
         text(f"{WORDS}\n\n<details><summary>Answer</summary>{WORDS * 10}</details>"),
         text(f"{WORDS}\n\n<details><summary>Answer</summary>{WORDS}</details>"),
     ],
-    "Further reading": [
+    "In practice": [
         text(f"[a](01_first.ipynb#setup) [b](https://example.org) [c](#setup) `f[0](x)` {WORDS}"),
     ],
 }
 
 
-def good(folder, name="02_loop.ipynb"):
+def good(folder, name="02_loop.ipynb", sections=SECTIONS):
     """Return a lesson that violates no rule; its neighbours are written to `folder`."""
     for neighbour in ("01_first.ipynb", "03_third.ipynb"):
         (folder / neighbour).touch()
@@ -90,7 +90,7 @@ def good(folder, name="02_loop.ipynb"):
         neighbours = f"[next]({following})"
     title = f"# Loop over rows\n\n**Why is `a != b`?**\n\n{WORDS}\n\n"
     cells = [text(f"{title}**13 minutes** · first steps · {neighbours}")]
-    for section in [*SECTIONS[:4], "First round", "Second round", *SECTIONS[4:]]:
+    for section in [*sections[:4], "First round", "Second round", *sections[4:]]:
         cells.append(text(f"## {section}\n\n{WORDS}\n\n{QUOTATION}"))
         cells.extend(copy.deepcopy(CONTENT.get(section, [])))
     cells.append(code(f'lab.progress("{name[:2]}")'))

@@ -16,18 +16,7 @@ from claims_page import (
     trials,
     tried,
 )
-
-# Lessons of the first edition, by name without number. They may try a claim with a sentence or a
-# verdict of their own until they are rewritten; a lesson that no longer does leaves this list.
-FIRST_EDITION = {
-    "direct_call_loop",
-    "tf_function",
-    "tf_data",
-    "training_step",
-    "saved_models",
-    "make_it_fast",
-    "your_own_model",
-}
+from contract import FIRST_EDITION
 
 
 def name_of(claim):
@@ -117,12 +106,6 @@ def test_a_claim_has_one_sentence_and_one_verdict_wherever_it_occurs(here):
                 f"{first.notebook}: {first.text!r} {first.verdict}"
             )
     assert not wrong, "\n".join(wrong)
-
-
-def test_the_list_of_lessons_of_the_first_edition_shrinks(here):
-    unlike = {name_of(claim) for claim in differing(here)}
-    rewritten = FIRST_EDITION - unlike
-    assert not rewritten, f"remove from the list FIRST_EDITION: {rewritten}"
 
 
 # ---- every claim is accounted for ----

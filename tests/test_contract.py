@@ -1,7 +1,15 @@
 """Every lesson follows tools/contract.py, and each rule notices a lesson that does not."""
 
 import pytest
-from contract import RULES, SECTIONS, START_PAGE, Lesson, defined_names
+from contract import (
+    FIRST_EDITION,
+    FIRST_EDITION_SECTIONS,
+    RULES,
+    SECTIONS,
+    START_PAGE,
+    Lesson,
+    defined_names,
+)
 from good_lesson import WORDS, add, at, change, code, good, picture, result, stream, text
 from pages import ROOT
 
@@ -28,13 +36,12 @@ def test_a_good_lesson_follows_the_rule(name, tmp_path):
 def test_the_first_lesson_may_be_shorter(tmp_path):
     lesson = good(tmp_path, "00_start_here.ipynb")
     wanted = {
-        *SECTIONS[:2],
+        SECTIONS[0],
         "Setup",
         "First round",
         "Your turn",
         "Recap",
         "Check yourself",
-        "Further reading",
         "Next",
         "",
     }
@@ -43,6 +50,22 @@ def test_the_first_lesson_may_be_shorter(tmp_path):
     for name, rule in RULES.items():
         if name not in ("was_run_in_order", "says_its_true_minutes"):
             assert list(rule(lesson)) == [], name
+
+
+def test_a_lesson_of_the_first_edition_has_its_sections_and_may_be_longer(tmp_path):
+    name = f"02_{sorted(FIRST_EDITION)[0]}.ipynb"
+    lesson = good(tmp_path, name, FIRST_EDITION_SECTIONS)
+    lesson.raw["cells"].extend([code("x")] * 100)
+    assert list(RULES["has_the_sections_in_order"](lesson)) == []
+    assert list(RULES["fits_one_sitting"](lesson)) == []
+    del lesson.cells  # it is cached
+    lesson.path = tmp_path / "02_rewritten.ipynb"
+    assert list(RULES["has_the_sections_in_order"](lesson))
+    assert list(RULES["fits_one_sitting"](lesson))
+
+
+def test_every_name_in_the_list_of_the_first_edition_is_a_lesson():
+    assert {path.stem.partition("_")[2] for path in LESSONS} >= FIRST_EDITION
 
 
 def test_the_last_lesson_leads_to_the_start_page(tmp_path):
@@ -78,10 +101,14 @@ def ignore_many(raw):
     raw["cells"] += [code(f"{n}", "nbval-ignore-output") for n in range(4)]
 
 
-def add_question(raw):
-    raw["cells"].append({**text("<details></details> 2. <details></details>"), "id": "added"})
-    cells = raw["cells"]
-    cells.insert(cells.index(at(raw, "## Further reading")), cells.pop())
+def before(start, cell):
+    """Return a change that adds a cell before the one that begins so."""
+
+    def apply(raw):
+        cells = raw["cells"]
+        cells.insert(cells.index(at(raw, start)), {**cell, "id": "added"})
+
+    return apply
 
 
 def use_no_guess(raw):
@@ -168,7 +195,11 @@ VIOLATIONS = [
     ("begins_with_minutes_and_neighbours", change("# Loop", "01_first", "03_third"), "01_first"),
     ("begins_with_minutes_and_neighbours", change("# Loop", "03_third", "01_first"), "03_third"),
     ("says_how_to_come_back", change("If a cell", "Above", "Below"), "NameError"),
-    ("asks_one_question_in_a_cell", add_question, "several questions"),
+    (
+        "asks_one_question_in_a_cell",
+        before("## Next", text("<details></details> 2. <details></details>")),
+        "several questions",
+    ),
     ("ends_with_what_is_next", change("lab.progress", "02", "03"), 'lab.progress("02")'),
     ("ends_with_what_is_next", change("Go on with", "03_third", "01_first"), "03_third"),
     ("has_short_code_cells", change("cost", "cost", "cost\n" * 9), "9 lines"),
@@ -235,12 +266,23 @@ VIOLATIONS = [
     ("keeps_its_rhythm", lambda raw: raw["cells"].extend([code("x\n" * 7)] * 20), "median code"),
     ("keeps_its_rhythm", lambda raw: raw["cells"].extend([text("Run it.")] * 40), "median text"),
     ("says_it_in_120_words", change("## Explore", WORDS, WORDS * 8), "at most 120"),
+    ("fits_one_sitting", before("## Next", text("word " * 7_000)), "split or cut it"),
+    ("fits_one_sitting", lambda raw: raw["cells"].extend([code("x")] * 100), "at most 110"),
+    ("fits_one_sitting", lambda raw: raw["cells"].extend([code("lab.claim()")] * 7), "7 claims"),
+    ("writes_no_measured_number", change("## Explore", WORDS, "It takes ≈3 ms."), "≈3"),
+    ("writes_no_measured_number", change("## Explore", WORDS, "It takes 3.5× as long"), "3.5×"),
+    ("has_the_numbers_its_text_speaks_of", change("## Explore", WORDS, "All 1,234 rows"), "1234"),
     ("speaks_plainly", change("## Explore", WORDS, "It works!"), "'!'"),
     ("speaks_plainly", change("## Explore", WORDS, "Just [simply](#a) try."), "'simply'"),
     ("speaks_plainly", change("## Recap", WORDS, "A Powerful tool, easily used"), "'easily'"),
     ("has_links_that_lead_somewhere", add(text("[gone](04_gone.ipynb)")), "04_gone"),
     ("has_links_that_lead_somewhere", add(text("[`own`](/etc/hosts)")), "/etc/hosts"),
     ("has_links_that_lead_somewhere", add(text('<img alt="a" src="gone.png">')), "gone.png"),
+    (
+        "names_the_columns_of_its_tables",
+        before("## Next", text("A table:\n\n| | do |\n|---|---|\n| a | b |")),
+        "without a heading",
+    ),
     ("closes_its_details", add(text("<details><summary>A</summary>")), "[1, 0, 1, 1]"),
 ]
 

@@ -2,7 +2,6 @@
 
 import errno
 import html
-import json
 import math
 import os
 import signal
@@ -19,6 +18,7 @@ import labkit as lab
 from labkit.course import stop_button
 from labkit.course.exercises import engine, lesson_00
 from labkit.course.exercises.engine import NotYet, exercise
+from labkit.course.exercises.record import read_states
 from labkit.show.errors import OneLine
 from labkit.show.message import GOOD, OPEN, badge_html
 
@@ -41,7 +41,7 @@ def _separate_record_and_an_exercise(tmp_path, monkeypatch):
 
 def recorded(folder):
     """Return what the record in a folder holds."""
-    return json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+    return read_states(folder / "progress.json")
 
 
 def stub(x):

@@ -1,4 +1,4 @@
-"""The fault drill of lesson 09 with other seeds, on the code that the lesson shows.
+"""The fault drill of lesson 11 with other seeds, on the code that the lesson shows.
 
 The cells of the lesson are run here. Time is counted in predictions and in checks, so a busy
 machine changes nothing but the duration.
@@ -20,7 +20,7 @@ import tensorflow as tf
 
 import labkit as lab
 
-LESSON = Path(__file__).resolve().parents[1] / "notebooks" / "09_loading_in_a_loop.ipynb"
+LESSON = Path(__file__).resolve().parents[1] / "notebooks" / "11_loading_in_a_loop.ipynb"
 # The code that a learner takes home, and the code that puts it to the test.
 RELOADER = ["look", "fetch", "restore", "ready", "Server", "Reloader"]
 DRILL = [

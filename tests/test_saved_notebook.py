@@ -87,13 +87,25 @@ def test_what_the_running_kernel_has_is_newer_than_the_file(tmp_path):
     assert states["guess-2"]["state"]["question"] == "Where?"
 
 
-def test_a_widget_that_no_cell_shows_any_more_is_left_out(tmp_path):
+def test_a_widget_in_whose_place_another_is_shown_is_left_out(tmp_path):
     saved(tmp_path, notebook(["guess-1"], GUESS))
     run_again = GUESS | {"guess-2": guess_state(layout="layout-2"), "layout-2": LAYOUT}
     states = states_of(saved(tmp_path, notebook(["guess-2"], run_again)))
     assert set(states) == {"guess-2", "layout-1", "layout-2"}
-    cleared = saved(tmp_path, notebook([], {"guess-2": guess_state()}))
-    assert "widgets" not in cleared["metadata"]
+
+
+def test_a_guess_survives_a_save_while_its_cell_waits_to_run_again(tmp_path):
+    """On the next day the cell shows nothing until the setup above it has run."""
+    saved(tmp_path, notebook(["guess-1"], GUESS))
+    for _ in range(3):
+        waiting = saved(tmp_path, notebook([], {}))
+        assert states_of(waiting)["guess-1"]["state"]["number"] == "50.0"
+    other = guess_state("Where?", layout="layout-2")
+    states = states_of(saved(tmp_path, notebook(["guess-2"], {"guess-2": other})))
+    assert set(states) == {"guess-1", "layout-1", "guess-2"}
+    again = guess_state(number="50.0")
+    states = states_of(saved(tmp_path, notebook(["guess-3"], {"guess-3": again})))
+    assert "guess-1" not in states
 
 
 def test_widgets_of_the_learner_stay_as_they_are(tmp_path):

@@ -117,6 +117,15 @@ def test_a_violation_is_noticed(name, spoil, says, trial):
     assert says in "\n".join(RULES[name](trial))
 
 
+def test_a_trial_leaves_out_a_claim_that_is_not_run_here(trial, monkeypatch):
+    monkeypatch.setattr("trial_contract.reported", lambda: {"T0-2": {}})
+    (said,) = RULES["tries_every_claim_of_its_group_in_order"](trial)
+    assert "found ['T0-1', 'T0-2']" in said
+    remove('lab.claim("T0-2"')(trial.raw)
+    shorter = Lesson(trial.path, trial.raw)
+    assert list(RULES["tries_every_claim_of_its_group_in_order"](shorter)) == []
+
+
 def test_a_trial_of_no_group_is_noticed(trial):
     trial.path = trial.path.with_name("950_of_nothing.ipynb")
     (said,) = RULES["is_named_after_its_group"](trial)

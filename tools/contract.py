@@ -28,8 +28,38 @@ from labkit import own_model
 from labkit.course.start_page import MINUTES
 from labkit.show.widget import WIDGET_VIEW
 
-BEFORE_ROUNDS = ["What you will learn", "What you need", "The complaint", "Setup"]
+BEFORE_ROUNDS = ["What you will learn", "Does it concern you?", "The complaint", "Setup"]
 AFTER_ROUNDS = [
+    "Explore",
+    "It breaks like this",
+    "Your turn",
+    "In practice",
+    "Recap",
+    "Check yourself",
+    "Next",
+]
+SECTIONS = [*BEFORE_ROUNDS, *AFTER_ROUNDS]
+# The first lesson shows how a lesson works; there is nothing to complain about yet.
+NOT_IN_FIRST = {
+    "Does it concern you?",
+    "The complaint",
+    "Explore",
+    "It breaks like this",
+    "In practice",
+}
+# Lessons of the first edition, by name without number: they have its sections and its length until
+# they are rewritten. A lesson that is leaves this list.
+FIRST_EDITION = {
+    "saved_models",
+    "loading_in_a_loop",
+    "make_it_fast",
+    "your_own_model",
+}
+FIRST_EDITION_SECTIONS = [
+    "What you will learn",
+    "What you need",
+    "The complaint",
+    "Setup",
     "Explore",
     "It breaks like this",
     "Your turn",
@@ -40,21 +70,14 @@ AFTER_ROUNDS = [
     "Further reading",
     "Next",
 ]
-SECTIONS = [*BEFORE_ROUNDS, *AFTER_ROUNDS]
-# The first lesson shows how a lesson works; there is nothing to complain about yet.
-NOT_IN_FIRST = {
-    "What you need",
-    "The complaint",
-    "Explore",
-    "It breaks like this",
-    "Folklore on trial",
-    "In practice",
-    "Further reading",
-}
+# A unit for one sitting.
+MOST_MINUTES = 45
+MOST_CELLS = 110
+MOST_CLAIMS = 6
 # Where the last lesson leads to.
 START_PAGE = "README.md"
 COME_BACK = "**Run > Run All Above Selected Cell**"
-LONG_SECTIONS = {"In practice", "Recap", "Check yourself", "Further reading"}
+LONG_SECTIONS = {"In practice", "Recap", "Check yourself", "Further reading", "Next"}
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 CODE_SPAN = re.compile(r"(`+)[^`]+\1")
 DETAILS = re.compile(r"<details.*?</details>", re.DOTALL)
@@ -70,11 +93,21 @@ THIS_MACHINE = re.compile(
 WORDS_A_MINUTE = 200
 LINES_A_MINUTE = 20
 MINUTES_OF = {"picture": 0.5, "guess": 0.5, "explore": 3.0, "exercise": 5.0}
+TABLE_HEADER = re.compile(r"^(\s*\|.*\|\s*)\n\s*\|[\s:|-]+\|\s*$", re.MULTILINE)
 FILLERS = re.compile(r"!|\b(?:simply|just|powerful|easily)\b", re.IGNORECASE)
 IGNORE_TAGS = {"nbval-ignore-output"}
 FORBIDDEN_TAGS = {"raises-exception", "nbval-raises-exception", "nbval-skip"}
 LONG_TAGS = {"long", "exercise", "solution"}
 SOLUTION_MARK = "# Solution"
+# What only a measurement gives: a number with the mark of one, or a factor.
+MEASURED = re.compile(r"≈\s*\d[\d.,]*|\b\d+\.\d+\s*(?:×|times as)")
+# Numbers in a text that count nothing which a cell could show: versions, lessons, and how large the
+# layers of a model are.
+NOT_A_COUNT = re.compile(
+    r"\b(?:TensorFlow|Keras|Python|NumPy|JupyterLab|[Ll]essons?|[Ee]xercises?|trial)\s*\d[\d.]*"
+    r"|\b\d+ (?:hidden )?units\b|#\d+|^\s*\|.*$",
+    re.MULTILINE,
+)
 # A measured number with a format of its own, such as ≈{seconds:.2f}; whole numbers may have commas.
 OWN_FORMAT = re.compile(r"≈\{[^{}]*:[^{}]*[efg%]\}")
 # What a cell shows only as its last expression.
@@ -161,7 +194,8 @@ class Cell:
         """How long a reader takes for it; what is collapsed, or a stretch exercise, is extra."""
         if self.raw["cell_type"] == "markdown":
             pictures = self.text.count("![") * MINUTES_OF["picture"]
-            return word_count(without_fences(self.text)) / WORDS_A_MINUTE + pictures
+            text = DETAILS.sub("", without_fences(self.text))
+            return word_count(text) / WORDS_A_MINUTE + pictures
         total = 0.0
         if not self.raw["metadata"].get("jupyter", {}).get("source_hidden"):
             total += len(self.lines) / LINES_A_MINUTE
@@ -197,6 +231,18 @@ class Lesson:
     def is_first(self) -> bool:
         """Whether this is lesson 00."""
         return self.path.name.startswith("00_")
+
+    @property
+    def is_of_the_first_edition(self) -> bool:
+        """Whether it still has the sections and the length of the first edition."""
+        return self.path.stem.partition("_")[2] in FIRST_EDITION
+
+    @property
+    def sections(self) -> list[str]:
+        """The sections that it needs, in their order, without its rounds."""
+        if self.is_of_the_first_edition:
+            return FIRST_EDITION_SECTIONS
+        return SECTIONS
 
     @cached_property
     def cells(self) -> list[Cell]:
@@ -430,26 +476,27 @@ def opens_with_a_question(lesson: Lesson) -> Iterator[str]:
 @rule
 def has_the_sections_in_order(lesson: Lesson) -> Iterator[str]:
     titles = [title for level, title in lesson.headings if level == 2]
-    known = [title for title in titles if title in SECTIONS]
-    for title in SECTIONS:
+    known = [title for title in titles if title in lesson.sections]
+    for title in lesson.sections:
         optional = lesson.is_first and title in NOT_IN_FIRST
         if title not in known and not optional:
             yield f"the section {title!r} is missing"
-    if known != [title for title in SECTIONS if title in known]:
+    if known != [title for title in lesson.sections if title in known]:
         yield f"sections are in another order, or occur twice: {known}"
     yield from _misplaced_rounds(lesson, titles)
 
 
 def _misplaced_rounds(lesson: Lesson, titles: list[str]) -> Iterator[str]:
-    rounds = [title for title in titles if title not in SECTIONS]
+    rounds = [title for title in titles if title not in lesson.sections]
     start = 0
     if "Setup" in titles:
         start = titles.index("Setup") + 1
     if titles[start : start + len(rounds)] != rounds:
         yield f"these are not sections, and do not follow 'Setup': {rounds}"
     fewest = 1 if lesson.is_first else 2
-    if not fewest <= len(rounds) <= 4:
-        yield f"{fewest} to 4 rounds are expected after 'Setup', found {len(rounds)}: {rounds}"
+    most = 4 if lesson.is_of_the_first_edition else 3
+    if not fewest <= len(rounds) <= most:
+        yield f"{fewest} to {most} rounds are expected after 'Setup', found {len(rounds)}: {rounds}"
 
 
 @rule
@@ -497,6 +544,20 @@ def says_its_true_minutes(lesson: Lesson) -> Iterator[str]:
     true = sum(cell.minutes for cell in lesson.cells)
     if stated and abs(int(stated[1]) - true) > 4:
         yield f"it says {stated[1]} minutes; its text, code, pictures and exercises take {true:.0f}"
+
+
+@rule
+def fits_one_sitting(lesson: Lesson) -> Iterator[str]:
+    if lesson.is_of_the_first_edition:
+        return
+    minutes = sum(cell.minutes for cell in lesson.cells)
+    if minutes > MOST_MINUTES + 0.5:
+        yield f"it takes {minutes:.0f} minutes; at most {MOST_MINUTES} are allowed: split or cut it"
+    if len(lesson.cells) > MOST_CELLS:
+        yield f"{len(lesson.cells)} cells; at most {MOST_CELLS} are allowed"
+    claims = [cell for cell in lesson.code if "lab.claim(" in cell.text]
+    if len(claims) > MOST_CLAIMS:
+        yield f"{len(claims)} claims; at most {MOST_CLAIMS} are allowed: a trial has room for more"
 
 
 def _neighbours(lesson: Lesson) -> tuple[str | None, str | None]:
@@ -759,6 +820,39 @@ def says_it_in_120_words(lesson: Lesson) -> Iterator[str]:
 
 
 @rule
+def writes_no_measured_number(lesson: Lesson) -> Iterator[str]:
+    """It differs on the reader's machine: a cell prints it."""
+    for cell in lesson.markdown:
+        for found in MEASURED.finditer(cell.prose):
+            yield f"{cell}: a measured number in a text: {found[0]!r}"
+
+
+@rule
+def has_the_numbers_its_text_speaks_of(lesson: Lesson) -> Iterator[str]:
+    """A text that names a number which no cell holds or shows may contradict what a reader sees."""
+    if lesson.is_of_the_first_edition:
+        return
+    shown = set()
+    for cell in lesson.code:
+        shown.update(_numbers(cell.text))
+        for output in cell.outputs:
+            shown.update(_numbers(_text_of(output)))
+    others = set(lesson.sections) - {"Explore", "It breaks like this"}
+    for cell in lesson.markdown[1:]:
+        if cell.section not in others:
+            text = NOT_A_COUNT.sub(" ", cell.prose)
+            for number in sorted(_numbers(text) - shown):
+                yield f"{cell}: no code and no output of the lesson holds the number {number}"
+
+
+def _numbers(text: str) -> set[str]:
+    """Return the numbers of two digits or more, without the commas between thousands."""
+    found = re.findall(r"(?<![\w.])\d[\d,_]*(?:\.\d+)?", text)
+    plain = {number.replace(",", "").replace("_", "") for number in found}
+    return {number for number in plain if len(number) > 1}
+
+
+@rule
 def speaks_plainly(lesson: Lesson) -> Iterator[str]:
     for cell in lesson.markdown:
         for found in FILLERS.finditer(cell.prose):
@@ -777,6 +871,16 @@ def has_links_that_lead_somewhere(lesson: Lesson) -> Iterator[str]:
             absolute = target.startswith(("/", "\\")) or ":" in target
             if absolute or not (lesson.path.parent / target).exists():
                 yield f"{cell}: the target of the link {target} does not exist"
+
+
+@rule
+def names_the_columns_of_its_tables(lesson: Lesson) -> Iterator[str]:
+    """A screen reader says the heading of a column before each of its cells."""
+    for cell in lesson.markdown:
+        for header in TABLE_HEADER.findall(without_fences(cell.text)):
+            names = header.strip().strip("|").split("|")
+            if not all(name.strip() for name in names):
+                yield f"{cell}: a column without a heading in the table {header.strip()}"
 
 
 @rule

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .exercises.record import FILE_NAME, PASSED, read_states
 from .files import write_atomically
 from .learners_copy import fingerprint, has_results, read_copy, text_of
 from .workspace import START_PAGE, Record, free_name_beside, lessons, notebooks, read_record
 
-PROGRESS = "progress.json"
 # Pages that a lesson or a search leads to, in this order, with what a learner finds there.
 PAGES = {
     "SYMPTOMS.md": "from what you see (a warning, an error, a slow loop) to its lesson",
@@ -125,7 +125,7 @@ def write_start_page(source: Path, workspace: Path) -> str:
 
 def start_page(source: Path, workspace: Path) -> str:
     """Return the text of the start page, in Markdown."""
-    states = _read_progress(workspace)
+    states = read_states(Path(os.environ.get("LABKIT_HOME") or workspace) / FILE_NAME)
     record = read_record(workspace)
     visits = {}
     for name in notebooks(source):
@@ -190,7 +190,7 @@ def _plain(paragraph: str) -> str:
 
 def visit(lesson: Lesson, workspace: Path, states: dict[str, str], record: Record) -> Visit:
     """Return what the learner's copy of a lesson tells."""
-    passed = [id for id in lesson.exercises if states.get(id) == "passed"]
+    passed = [id for id in lesson.exercises if states.get(id) == PASSED]
     path = workspace / lesson.name
     copy = read_copy(path)
     if copy is None:
@@ -222,16 +222,6 @@ def _place(cells: list[Any], open_exercises: set[str]) -> Place | None:
         if open_exercise is None and open_exercises.intersection(CHECK.findall(text)):
             open_exercise = here
     return after_last_run or open_exercise
-
-
-def _read_progress(workspace: Path) -> dict[str, str]:
-    """Return the recorded states of the exercises; none if there is no readable record."""
-    path = Path(os.environ.get("LABKIT_HOME") or workspace) / PROGRESS
-    try:
-        states = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return states if isinstance(states, dict) else {}
 
 
 # ---- the parts of the page ----

@@ -25,9 +25,10 @@ _States = dict[str, Any]  # by the id of the widget
 def before_saving(*, model: dict[str, Any], path: str, contents_manager: Any, **_: Any) -> None:
     """Complete the widgets of a notebook that is about to be saved from the file as it was.
 
-    Widgets of labkit that no cell shows any more are left out, and so are progress bars: a notebook
-    that is saved while one moves would show it for ever. Jupyter's server calls this before it
-    writes a file.
+    Of several widgets of labkit for the same question, the one that is shown is kept. One that no
+    cell shows is kept, too: its cell may wait for its turn at this moment, and then take over the
+    number that is in the file. Progress bars are left out: a notebook that is saved while one moves
+    would show it for ever. Jupyter's server calls this before it writes a file.
     """
     if model.get("type") != "notebook" or not model.get("content"):
         return
@@ -35,11 +36,9 @@ def before_saving(*, model: dict[str, Any], path: str, contents_manager: Any, **
     _drop_progress_bars(notebook)
     new = _states(notebook)
     shown = _shown(notebook)
-    old = {}
-    if not shown <= new.keys():
-        old = _read_states(Path(contents_manager.root_dir, path.lstrip("/")))
+    old = _read_states(Path(contents_manager.root_dir, path.lstrip("/")))
     known = old | new
-    needed = _with_references(shown, known)
+    needed = _with_references(shown | _not_shown_now(old, known, shown), known)
     not_ours = {name for name, state in new.items() if not _is_ours(state)}
     kept = {name: state for name, state in known.items() if name in needed | not_ours}
     if kept:
@@ -110,6 +109,23 @@ def _with_references(names: Iterable[str], states: _States) -> set[str]:
             found.add(name)
             waiting.extend(_REFERENCE.findall(json.dumps(states[name])))
     return found
+
+
+def _not_shown_now(old: _States, known: _States, shown: set[str]) -> set[str]:
+    """Return the widgets of labkit in the file for which no cell shows another one."""
+    shown_things = {_thing(known[name]) for name in shown if name in known}
+    names = {}
+    for name, state in old.items():
+        if _is_ours(state) and _thing(state) not in shown_things:
+            names[_thing(state)] = name  # of several for the same thing, the last one
+    return set(names.values())
+
+
+def _thing(state: dict[str, Any]) -> str:
+    """Return what tells a question, or a set of sliders, from others."""
+    values = state.get("state", {})
+    parts = [values.get(name) for name in ("_anywidget_id", "question", "ends", "settings")]
+    return json.dumps(parts)
 
 
 def _is_ours(state: dict[str, Any]) -> bool:

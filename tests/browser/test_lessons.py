@@ -90,8 +90,10 @@ def next_day(visit: Visit, browser: Any, folder: Path) -> Iterator[NextDay]:
             pictures = {}
             for cell in notes.last_pictures():
                 pictures[cell] = ExplorerControl(seat.output(cell)).seen()
-            text = "\n".join(seat.notebook.locator(".jp-OutputArea").all_text_contents())
-            bars = seat.notebook.get_by_role("progressbar").count()
+            outputs = seat.notebook.locator(".jp-OutputArea")
+            text = "\n".join(outputs.all_text_contents())
+            # Not in the bar above the notebook, where JupyterLab shows that its kernel is at work.
+            bars = outputs.get_by_role("progressbar").count()
             run_setup_and_guesses(seat, notes)
             run_again = shown_guesses(seat, notes)
         yield NextDay(seat, saved, status, reloaded, guesses, pictures, text, bars, run_again)

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import psutil
 from lab_server import BUDGET
 from lessons import CHECK, GUESS, measures
 from playwright.sync_api import Locator
-from seat import Seat
+from seat import MOST_TO_SHOW, Seat
 
 MOUSE, ARROWS, TYPING = "mouse", "arrow keys", "typing"
 # Lessons that measure with a hundredth of the budget take as many times as long with this one: long
@@ -297,6 +298,21 @@ def processor_seconds(process: psutil.Process) -> float:
     return times.user + times.system
 
 
+def wait_for(question: Callable[[], Any]) -> Any:
+    """Ask until there is an answer.
+
+    JupyterLab may put a new element in the place of an output meanwhile: each time the question
+    has to look for it anew.
+    """
+    end = time.monotonic() + MOST_TO_SHOW / 1000
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        assert time.monotonic() < end, "nothing appeared on the page"
+        time.sleep(0.1)
+
+
 def wait_until_used(process: psutil.Process, seconds: float) -> None:
     """Wait until a process has computed for a while: on a busy machine that takes longer."""
     end = processor_seconds(process) + seconds
@@ -325,8 +341,7 @@ class GuessControl:
         The slider and the field show the same number, and a screen reader says the question.
         """
         self.slider.scroll_into_view_if_needed()
-        area = self.output.element_handle()
-        seen = self.output.page.wait_for_function(GUESS_SEEN, arg=area, polling=100).json_value()
+        seen = wait_for(lambda: self.output.evaluate(GUESS_SEEN))
         assert seen["spoken"] == seen["typed"], seen
         assert seen["question"] in seen["text"], seen
         return seen["question"], seen["typed"]
@@ -347,13 +362,13 @@ class ExplorerControl:
         self.sliders.first.wait_for()
         self.picture.wait_for()
         assert self.picture.evaluate("picture => picture.naturalWidth") > 100
-        return self.picture.get_attribute("src") or "", self.words.inner_text()
+        words = wait_for(lambda: self.words.inner_text().strip())
+        return self.picture.get_attribute("src") or "", words
 
     def wait_for_another_picture(self, before: str) -> None:
         """Wait until there is another picture than before."""
-        self.output.page.wait_for_function(
-            "([area, before]) => [...area.querySelectorAll('img')].some((picture) =>"
-            " picture.checkVisibility() && picture.src !== before && picture.naturalWidth > 100)",
-            arg=[self.output.element_handle(), before],
-            polling=100,
+        question = (
+            "(area, before) => [...area.querySelectorAll('img')].some((picture) =>"
+            " picture.checkVisibility() && picture.src !== before && picture.naturalWidth > 100)"
         )
+        wait_for(lambda: self.output.evaluate(question, before))

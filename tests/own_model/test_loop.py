@@ -230,8 +230,8 @@ def test_a_function_of_a_program_can_be_the_loop(program):
 
 
 def test_a_function_that_is_not_there_is_told_with_those_that_are(program):
-    with pytest.raises(ValueError, match="no function 'handel'; there are: handle"):
-        module.loop_of_script(program, "handel")
+    with pytest.raises(ValueError, match="no function 'handling'; there are: handle"):
+        module.loop_of_script(program, "handling")
 
 
 def test_a_file_that_is_not_there_is_told_before_tensorflow_is_imported(tmp_path):

@@ -5,40 +5,40 @@ import random
 import statistics
 
 
-def with_the_first(times):
-    return statistics.median(times)
-
-
-def mean(times):
-    return statistics.fmean(times[1:])
-
-
-def best(times):
-    return min(times)
-
-
-def in_milliseconds(times):
-    return 1e3 * statistics.median(times[1:])
-
-
 def difference(old, new):
     return statistics.median(new) - statistics.median(old)
 
 
+def with_the_first(old, new):
+    return statistics.median(n / o for o, n in zip(old, new, strict=True))
+
+
 def torn_pairs(old, new):
+    return statistics.median(new[1:]) / statistics.median(old[1:])
+
+
+def torn_pairs_with_the_first(old, new):
     return statistics.median(new) / statistics.median(old)
 
 
 def sums(old, new):
-    return sum(new) / sum(old)
+    return sum(new[1:]) / sum(old[1:])
 
 
 def mean_of_ratios(old, new):
-    return statistics.fmean(n / o for o, n in zip(old, new, strict=True))
+    return statistics.fmean(n / o for o, n in zip(old[1:], new[1:], strict=True))
+
+
+def best_round(old, new):
+    return min(n / o for o, n in zip(old[1:], new[1:], strict=True))
 
 
 def upside_down(old, new):
-    return statistics.median(o / n for o, n in zip(old, new, strict=True))
+    return statistics.median(o / n for o, n in zip(old[1:], new[1:], strict=True))
+
+
+def all_ratios(old, new):
+    return [n / o for o, n in zip(old[1:], new[1:], strict=True)]
 
 
 def middle_decides(low, high, margin=0.05):
@@ -59,6 +59,14 @@ def never_unclear(low, high, margin=0.05):
         return "similar"
 
 
+def one_decides(low, high, margin=0.05):
+    if high < 1:
+        return "faster"
+    if low > 1:
+        return "slower"
+    return "similar" if high - low < 2 * margin else "unclear"
+
+
 def fixed_margin(low, high, margin=0.05):
     if high < 1 / 1.05:
         return "faster"
@@ -69,8 +77,26 @@ def fixed_margin(low, high, margin=0.05):
     return "unclear"
 
 
+def ends_outside(low, high, margin=0.05):
+    if high <= 1 / (1 + margin):
+        return "faster"
+    if low >= 1 + margin:
+        return "slower"
+    if low > 1 / (1 + margin) and high < 1 + margin:
+        return "similar"
+    return "unclear"
+
+
+def margin_of_a_tenth(low, high, margin=0.1):
+    return never_unclear(low, high, margin) or "unclear"
+
+
 def always_the_same(blocks):
     return ["ab", "ba"] * blocks
+
+
+def in_step(blocks):
+    return ["ab", "ba", "ba", "ab"] * (blocks // 2)
 
 
 def coin(blocks):
@@ -82,23 +108,26 @@ def one_per_block(blocks):
 
 
 WRONG = [
-    ("01.1", "with the first call", with_the_first, "the first call left out"),
-    ("01.1", "mean", mean, "a robust middle"),
-    ("01.1", "best", best, "the best is as rare as the worst"),
-    ("01.1", "in milliseconds", in_milliseconds, " s for ["),
-    ("01.1", "no return", lambda times: print(end=""), "is a `return` missing?"),
-    ("01.1", "all later ones", lambda times: times[1:], "a value of type list"),
-    ("01.1", "no calls", lambda times: math.nan, "a finite number"),
-    ("01.2", "a difference", difference, "; wanted: "),
-    ("01.2", "torn pairs", torn_pairs, "the pairs are torn apart"),
-    ("01.2", "sums", sums, "the slowest moments decide"),
-    ("01.2", "mean of ratios", mean_of_ratios, "one spoiled round moves it"),
-    ("01.2", "upside down", upside_down, "new relative to old"),
-    ("01.3", "the middle decides", middle_decides, "the interval reaches across a bound"),
-    ("01.3", "never unclear", never_unclear, "one of the four words in every case"),
-    ("01.3", "fixed margin", fixed_margin, "the margin that is given"),
-    ("01.4", "no return", lambda blocks: print(end=""), "a list: is a `return` missing?"),
-    ("01.4", "always the same", always_the_same, "chance decides who begins"),
-    ("01.4", "coin", coin, "both once in every block"),
-    ("01.4", "one per block", one_per_block, "two entries a block"),
+    ("01.1", "a difference", difference, "; wanted: "),
+    ("01.1", "with the first round", with_the_first, "the first round is among them"),
+    ("01.1", "torn pairs", torn_pairs, "the pairs are torn apart"),
+    ("01.1", "torn pairs, with the first", torn_pairs_with_the_first, "the pairs are torn apart"),
+    ("01.1", "sums", sums, "the slowest moments decide"),
+    ("01.1", "mean of ratios", mean_of_ratios, "one interrupted round moves it"),
+    ("01.1", "best round", best_round, "its old time was interrupted"),
+    ("01.1", "upside down", upside_down, "new relative to old"),
+    ("01.1", "all ratios", all_ratios, "a value of type list"),
+    ("01.1", "no return", lambda old, new: print(end=""), "is a `return` missing?"),
+    ("01.1", "no number", lambda old, new: math.nan, "a finite number"),
+    ("01.2", "the middle decides", middle_decides, "the interval reaches across a bound"),
+    ("01.2", "never unclear", never_unclear, "one of the four words in every case"),
+    ("01.2", "one decides", one_decides, "the interval reaches across a bound"),
+    ("01.2", "fixed margin", fixed_margin, "with the margin 0.01"),
+    ("01.2", "the ends lie outside", ends_outside, "with the margin 0.25"),
+    ("01.2", "a margin of a tenth", margin_of_a_tenth, "one of 0.05"),
+    ("01.3", "no return", lambda blocks: print(end=""), "a list: is a `return` missing?"),
+    ("01.3", "always the same", always_the_same, "chance decides who begins"),
+    ("01.3", "in step", in_step, "chance decides who begins"),
+    ("01.3", "coin", coin, "both once in every block"),
+    ("01.3", "one per block", one_per_block, "two entries a block"),
 ]

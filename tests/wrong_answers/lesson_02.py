@@ -36,8 +36,27 @@ def forgets_to_stack_in_a_graph(model, requests):
     return tf.function(model)(requests)
 
 
+def by_predict_with_its_default(model, requests):
+    return model.predict(np.stack(requests), verbose=0)
+
+
 def eager(model):
     return lambda row: model(row)
+
+
+def by_predict(model):
+    return lambda row: model.predict(row, verbose=0)
+
+
+def remembers_the_first_answer(model):
+    first = []
+
+    def answer(row):
+        if not first:
+            first.append(model.predict_on_batch(row))
+        return first[0]
+
+    return answer
 
 
 def a_new_function_per_row(model):
@@ -45,7 +64,7 @@ def a_new_function_per_row(model):
 
 
 def result_not_function(model):
-    model(np.zeros((1, 10), "float32"))
+    model(np.zeros((1, 20), "float32"))
 
 
 def forgets_the_last(model, stream):
@@ -97,7 +116,10 @@ WRONG = [
         forgets_to_stack_in_a_graph,
         "np.stack makes one",
     ),
+    ("02.1", "predict with its default", by_predict_with_its_default, "model calls for"),
     ("02.2", "eager", eager, "fewer than 70 %"),
+    ("02.2", "predict", by_predict, "traced once, outside"),
+    ("02.2", "remembers the first answer", remembers_the_first_answer, "instead of"),
     ("02.2", "a new function per row", a_new_function_per_row, "traced once, outside"),
     ("02.2", "returns nothing", result_not_function, "make_answer returned nothing"),
     ("02.3", "the whole call", 1713, "a call costs something by itself"),

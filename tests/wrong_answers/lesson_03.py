@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-ROWS = tf.TensorSpec((None, 10))
+ROWS = tf.TensorSpec((None, 20))
 
 
 # ---- 03.1 ----
@@ -30,7 +30,7 @@ def returns_nothing(model):
 
 
 def one_size_only(model):
-    return tf.function(model, input_signature=[tf.TensorSpec((1, 10))])
+    return tf.function(model, input_signature=[tf.TensorSpec((1, 20))])
 
 
 # ---- 03.2 ----
@@ -77,107 +77,125 @@ def whole_numbers(model):
 # ---- 03.3 ----
 
 
-def open_size(model):
-    return tf.function(model, input_signature=[ROWS])
+def the_object(model):
+    @tf.function
+    def graph(batch, settings):
+        return settings.scale * model(batch) + settings.shift
+
+    return graph
 
 
-def padding_left(model):
-    graph = tf.function(model)
-    return lambda batch: graph(np.pad(batch, ((0, 64 - len(batch)), (0, 0))))
+def its_numbers_in_a_dict(model):
+    @tf.function
+    def graph(batch, settings):
+        return settings["scale"] * model(batch) + settings["shift"]
+
+    return lambda batch, settings: graph(batch, dict(vars(settings)))
 
 
-def padded_to_the_next_power(model):
-    graph = tf.function(model)
+def kept_in_the_closure(model):
+    now = {}
 
-    def answer(batch):
-        size = 2 ** int(np.ceil(np.log2(len(batch))))
-        return graph(np.pad(batch, ((0, size - len(batch)), (0, 0))))[: len(batch)]
+    @tf.function(input_signature=[ROWS])
+    def graph(batch):
+        return now["settings"].scale * model(batch) + now["settings"].shift
+
+    def answer(batch, settings):
+        now["settings"] = settings
+        return graph(batch)
 
     return answer
 
 
-def padded_eagerly(model):
-    return lambda batch: model(np.pad(batch, ((0, 64 - len(batch)), (0, 0))))[: len(batch)]
+def a_graph_per_object(model):
+    graphs = {}
+
+    def answer(batch, settings):
+        if id(settings) not in graphs:
+            graphs[id(settings)] = tf.function(
+                lambda batch, scale, shift: scale * model(batch) + shift,
+                input_signature=[ROWS, tf.TensorSpec(()), tf.TensorSpec(())],
+            )
+        return graphs[id(settings)](batch, settings.scale, settings.shift)
+
+    return answer
 
 
-def repeated_in_front(model):
-    graph = tf.function(model)
-    return lambda batch: graph(np.pad(batch, ((64 - len(batch), 0), (0, 0))))[: len(batch)]
+def open_size_forgotten(model):
+    graph = tf.function(lambda batch, scale, shift: scale * model(batch) + shift)
+
+    def answer(batch, settings):
+        return graph(batch, np.float32(settings.scale), np.float32(settings.shift))
+
+    return answer
+
+
+def shift_scaled_too(model):
+    @tf.function(input_signature=[ROWS, tf.TensorSpec(()), tf.TensorSpec(())])
+    def graph(batch, scale, shift):
+        return scale * (model(batch) + shift)
+
+    return lambda batch, settings: graph(batch, settings.scale, settings.shift)
+
+
+def configured_eagerly(model):
+    return lambda batch, settings: settings.scale * model(batch) + settings.shift
 
 
 # ---- 03.4 ----
 
 
-def plain_python(rows, keep):
-    state, out = rows[0], []
-    for row in rows:
-        state = keep * state + (1 - keep) * row
-        out.append(state)
-    return np.stack(out)
+def by_shape(function, inputs):
+    seen, found = set(), []
+    for i, x in enumerate(inputs):
+        function(x)
+        key = np.shape(x)
+        if key not in seen:
+            found.append(i)
+        seen.add(key)
+    return found
 
 
-def unrolled(rows, keep):
-    state, out = rows[0], []
-    for i in range(rows.shape[0]):
-        state = keep * state + (1 - keep) * rows[i]
-        out.append(state)
-    return tf.stack(out)
+def every_call_of_a_traced_function(function, inputs):
+    found = []
+    for i, x in enumerate(inputs):
+        function(x)
+        if function.experimental_get_tracing_count() > 0:
+            found.append(i)
+    return found
 
 
-def list_in_a_loop(rows, keep):
-    state, out = rows[0], []
-    for i in tf.range(tf.shape(rows)[0]):
-        state = keep * state + (1 - keep) * rows[i]
-        out.append(state)
-    return tf.stack(out)
+def how_many(function, inputs):
+    before = function.experimental_get_tracing_count()
+    for x in inputs:
+        function(x)
+    return [function.experimental_get_tracing_count() - before]
 
 
-def starts_at_zero(rows, keep):
-    state = tf.zeros(3)
-    out = tf.TensorArray(tf.float32, size=tf.shape(rows)[0])
-    for i in tf.range(tf.shape(rows)[0]):
-        state = keep * state + (1 - keep) * rows[i]
-        out = out.write(i, state)
-    return out.stack()
+def called_twice(function, inputs):
+    found = []
+    for i, x in enumerate(inputs):
+        before = function.experimental_get_tracing_count()
+        function(x)
+        if function.experimental_get_tracing_count() > before:
+            function(x)
+            found.append(i)
+    return found
 
 
-SMOOTH = [tf.TensorSpec((None, 3)), tf.TensorSpec(())]
+def counted_from_one(function, inputs):
+    found = []
+    for i, x in enumerate(inputs, start=1):
+        before = function.experimental_get_tracing_count()
+        function(x)
+        if function.experimental_get_tracing_count() > before:
+            found.append(i)
+    return found
 
 
-def signature_alone(model):
-    return tf.function(model, input_signature=[tf.TensorSpec((64, 10))])
-
-
-def write_not_kept(rows, keep):
-    state, out = rows[0], tf.TensorArray(tf.float32, size=tf.shape(rows)[0])
-    for i in tf.range(tf.shape(rows)[0]):
-        state = keep * state + (1 - keep) * rows[i]
-        out.write(i, state)
-    return out.stack()
-
-
-def size_zero(rows, keep):
-    state, out = rows[0], tf.TensorArray(tf.float32, size=0)
-    for i in tf.range(tf.shape(rows)[0]):
-        state = keep * state + (1 - keep) * rows[i]
-        out = out.write(i, state)
-    return out.stack()
-
-
-def static_loop(rows, keep):
-    state, out = rows[0], tf.TensorArray(tf.float32, size=tf.shape(rows)[0])
-    for i in range(rows.shape[0]):
-        state = keep * state + (1 - keep) * rows[i]
-        out = out.write(i, state)
-    return out.stack()
-
-
-def static_shape(rows, keep):
-    state, out = rows[0], tf.TensorArray(tf.float32, size=rows.shape[0])
-    for i in range(rows.shape[0]):
-        state = keep * state + (1 - keep) * rows[i]
-        out = out.write(i, state)
-    return out.stack()
+def printed(function, inputs):
+    for x in inputs:
+        function(x)
 
 
 WRONG = [
@@ -197,53 +215,18 @@ WRONG = [
     ("03.2", "a frozen factor", frozen_factor, "that of the first call"),
     ("03.2", "whole numbers", whole_numbers, "the result is wrong"),
     ("03.2", "returns nothing", returns_nothing, "make_scaled returned nothing"),
-    ("03.3", "a signature alone", signature_alone, "pad before you call"),
-    ("03.3", "an open size", open_size, "XLA would compile it again for each size"),
-    ("03.3", "padding left", padding_left, "cut off the answers to the padding"),
-    (
-        "03.3",
-        "padded to the next power",
-        padded_to_the_next_power,
-        "every batch must have the same shape",
-    ),
-    ("03.3", "padded eagerly", padded_eagerly, "ran eagerly"),
-    ("03.3", "padded in front", repeated_in_front, "the result is wrong"),
-    ("03.4", "plain Python", plain_python, "no tf.function was called"),
-    ("03.4", "unrolled", tf.function(unrolled), "a loop that stays a loop"),
-    (
-        "03.4",
-        "a list in a loop",
-        tf.function(list_in_a_loop, input_signature=SMOOTH),
-        "a Python list cannot carry",
-    ),
-    (
-        "03.4",
-        "write without keeping",
-        tf.function(write_not_kept, input_signature=SMOOTH),
-        "nothing but zeros",
-    ),
-    (
-        "03.4",
-        "an array of size 0",
-        tf.function(size_zero, input_signature=SMOOTH),
-        "made with size=0",
-    ),
-    (
-        "03.4",
-        "the static shape",
-        tf.function(static_shape, input_signature=SMOOTH),
-        "`rows.shape[0]` is None",
-    ),
-    (
-        "03.4",
-        "a loop over the static shape",
-        tf.function(static_loop, input_signature=SMOOTH),
-        "`rows.shape[0]` is None",
-    ),
-    (
-        "03.4",
-        "starts at zero",
-        tf.function(starts_at_zero, input_signature=SMOOTH),
-        "the result is wrong",
-    ),
+    ("03.3", "the object itself", the_object, "the object is the same, so is its key"),
+    ("03.3", "its numbers in a dict", its_numbers_in_a_dict, "traces for one object"),
+    ("03.3", "kept in the closure", kept_in_the_closure, "those of the first call"),
+    ("03.3", "a graph per object", a_graph_per_object, "a trace for each new object: "),
+    ("03.3", "an open size forgotten", open_size_forgotten, "traces for 3 other batch sizes: 3"),
+    ("03.3", "the shift scaled too", shift_scaled_too, "the result is wrong"),
+    ("03.3", "configured eagerly", configured_eagerly, "ran eagerly"),
+    ("03.3", "returns nothing", returns_nothing, "make_configured returned nothing"),
+    ("03.4", "by shape", by_shape, "do not trace"),
+    ("03.4", "every call", every_call_of_a_traced_function, "do not trace"),
+    ("03.4", "how many", how_many, "for a list whose calls"),
+    ("03.4", "called twice", called_twice, "calls for 12 inputs"),
+    ("03.4", "counted from one", counted_from_one, "positions from 0 on"),
+    ("03.4", "prints", printed, "your function returned nothing"),
 ]

@@ -3,217 +3,245 @@
 import numpy as np
 import tensorflow as tf
 
-slices = tf.data.Dataset.from_tensor_slices
-BATCH = tf.TensorSpec((None, 10), tf.float32)
+ROWS = tf.TensorSpec((None, 20))
 
 
-def no_cache(rows, step):
-    return slices(rows).map(step).shuffle(len(rows)).batch(4)
+# ---- 04.1 ----
 
 
-def cache_first(rows, step):
-    return slices(rows).cache().map(step).shuffle(len(rows)).batch(4)
+def rebinds_the_name(model):
+    serve = tf.function(lambda batch: model(batch), input_signature=[ROWS])
+
+    def swap(better):
+        nonlocal model
+        model = better
+
+    return serve, swap
 
 
-def frozen_order(rows, step):
-    return slices(rows).map(step).shuffle(len(rows)).cache().batch(4)
+def a_new_function_per_swap(model):
+    now = {"serve": tf.function(model, input_signature=[ROWS])}
+
+    def swap(better):
+        now["serve"] = tf.function(better, input_signature=[ROWS])
+
+    return lambda batch: now["serve"](batch), swap
 
 
-def cache_last(rows, step):
-    return slices(rows).map(step).shuffle(len(rows)).batch(4).cache()
+def model_as_an_argument(model):
+    now = {"model": model}
+    graph = tf.function(lambda net, batch: net(batch), reduce_retracing=True)
+
+    def swap(better):
+        now["model"] = better
+
+    return lambda batch: graph(now["model"], batch), swap
 
 
-def shuffles_batches(rows, step):
-    return slices(rows).map(step).cache().batch(4).shuffle(len(rows))
+def served_eagerly(model):
+    def swap(better):
+        model.set_weights(better.get_weights())
+
+    return lambda batch: model(batch), swap
 
 
-def step_on_batches(rows, step):
-    return slices(rows).shuffle(len(rows)).batch(4).map(step).cache()
+def swaps_nothing(model):
+    return tf.function(model, input_signature=[ROWS]), lambda better: None
 
 
-def no_batches(rows, step):
-    return slices(rows).map(step).cache().shuffle(len(rows))
+def first_layer_only(model):
+    def swap(better):
+        for old, new in zip(model.weights[:2], better.weights, strict=False):
+            old.assign(new)
+
+    return tf.function(model, input_signature=[ROWS]), swap
 
 
-def drops_the_rest(rows, step):
-    return slices(rows).map(step).cache().shuffle(len(rows)).batch(4, drop_remainder=True)
+def sizes_forgotten(model):
+    def swap(better):
+        model.set_weights(better.get_weights())
+
+    return tf.function(model), swap
 
 
-def batches_of_5(rows, step):
-    return slices(rows).map(step).cache().shuffle(len(rows)).batch(5)
+def serve_alone(model):
+    return tf.function(model, input_signature=[ROWS])
 
 
-def nothing_in_it(rows, step):
-    return slices(rows).map(step).cache().take(0).batch(4)
+# ---- 04.2 ----
 
 
-def a_list(rows, step):
-    return list(slices(rows).map(step).batch(4))
+def open_size(model):
+    return tf.function(model, jit_compile=True, input_signature=[ROWS])
 
 
-def no_return(rows, step):
-    slices(rows).map(step).cache().shuffle(len(rows)).batch(4)
+def padding_left(model):
+    graph = tf.function(model, jit_compile=True)
+    return lambda batch: graph(np.pad(batch, ((0, 64 - len(batch)), (0, 0))))
 
 
-def map_first(dataset, step):
-    return dataset.map(lambda row, label: (step(row), label)).batch(32)
+def padded_to_the_next_power(model):
+    graph = tf.function(model, jit_compile=True)
+
+    def answer(batch):
+        size = 2 ** int(np.ceil(np.log2(len(batch))))
+        return graph(np.pad(batch, ((0, size - len(batch)), (0, 0))))[: len(batch)]
+
+    return answer
 
 
-def drops_the_last(dataset, step):
-    return dataset.batch(32, drop_remainder=True).map(lambda rows, labels: (step(rows), labels))
+def padded_eagerly(model):
+    return lambda batch: model(np.pad(batch, ((0, 64 - len(batch)), (0, 0))))[: len(batch)]
 
 
-def forgets_the_labels(dataset, step):
-    return dataset.batch(32).map(lambda rows, labels: step(rows))
+def repeated_in_front(model):
+    graph = tf.function(model, jit_compile=True)
+    return lambda batch: graph(np.pad(batch, ((64 - len(batch), 0), (0, 0))))[: len(batch)]
 
 
-def steps_on_rows_of_the_batch(dataset, step):
-    return dataset.batch(32).map(
-        lambda rows, labels: (tf.map_fn(step, rows), labels),
-    )
+def signature_alone(model):
+    return tf.function(model, jit_compile=True, input_signature=[tf.TensorSpec((64, 20))])
 
 
-def another_size(dataset, step):
-    return dataset.batch(64).map(lambda rows, labels: (step(rows), labels))
+def not_compiled(model):
+    graph = tf.function(model)
+    return lambda batch: graph(np.pad(batch, ((0, 64 - len(batch)), (0, 0))))[: len(batch)]
 
 
-def one_argument(dataset, step):
-    return dataset.batch(32).map(lambda pair: (step(pair[0]), pair[1]))
+def padded_to_a_hundred(model):
+    graph = tf.function(model, jit_compile=True)
+    return lambda batch: graph(np.pad(batch, ((0, 100 - len(batch)), (0, 0))))[: len(batch)]
 
 
-def yields_rows(source, size):
-    return tf.data.Dataset.from_generator(
-        source, output_signature=tf.TensorSpec((10,), tf.float32)
-    ).batch(size)
+# ---- 04.3 ----
 
 
-def _batches(source, size, dtype="float32"):
-    batch = []
-    for row in source():
-        batch.append(row)
-        if len(batch) == size:
-            yield np.array(batch, dtype)
-            batch = []
-    if batch:
-        yield np.array(batch, dtype)
+def plain_python(rows, keep):
+    state, out = rows[0], []
+    for row in rows:
+        state = keep * state + (1 - keep) * row
+        out.append(state)
+    return np.stack(out)
 
 
-def fixed_size(source, size):
-    signature = tf.TensorSpec((size, 10), tf.float32)
-    return tf.data.Dataset.from_generator(
-        lambda: _batches(source, size), output_signature=signature
-    )
+def unrolled(rows, keep):
+    state, out = rows[0], []
+    for i in range(rows.shape[0]):
+        state = keep * state + (1 - keep) * rows[i]
+        out.append(state)
+    return tf.stack(out)
 
 
-def double_precision(source, size):
-    signature = tf.TensorSpec((None, 10), tf.float64)
-    return tf.data.Dataset.from_generator(
-        lambda: _batches(source, size, "float64"), output_signature=signature
-    )
+def list_in_a_loop(rows, keep):
+    state, out = rows[0], []
+    for i in tf.range(tf.shape(rows)[0]):
+        state = keep * state + (1 - keep) * rows[i]
+        out.append(state)
+    return tf.stack(out)
 
 
-def used_up(source, size):
-    batches = _batches(source, size)
-    return tf.data.Dataset.from_generator(lambda: batches, output_signature=BATCH)
+def starts_at_zero(rows, keep):
+    state = tf.zeros(3)
+    out = tf.TensorArray(tf.float32, size=tf.shape(rows)[0])
+    for i in tf.range(tf.shape(rows)[0]):
+        state = keep * state + (1 - keep) * rows[i]
+        out = out.write(i, state)
+    return out.stack()
 
 
-def not_a_function(source, size):
-    return tf.data.Dataset.from_generator(_batches(source, size), output_signature=BATCH)
+SMOOTH = [tf.TensorSpec((None, 3)), tf.TensorSpec(())]
 
 
-def reads_it_all(source, size):
-    return slices(np.array(list(source()), "float32")).batch(size)
+def write_not_kept(rows, keep):
+    state, out = rows[0], tf.TensorArray(tf.float32, size=tf.shape(rows)[0])
+    for i in tf.range(tf.shape(rows)[0]):
+        state = keep * state + (1 - keep) * rows[i]
+        out.write(i, state)
+    return out.stack()
 
 
-def collects_it_all(source, size):
-    def batches():
-        rows = np.array(list(source()), "float32")
-        yield from (rows[i : i + size] for i in range(0, len(rows), size))
-
-    return tf.data.Dataset.from_generator(batches, output_signature=BATCH)
-
-
-def narrow_rows(source, size):
-    signature = tf.TensorSpec((None, 5), tf.float32)
-    return tf.data.Dataset.from_generator(
-        lambda: _batches(source, size), output_signature=signature
-    )
+def size_zero(rows, keep):
+    state, out = rows[0], tf.TensorArray(tf.float32, size=0)
+    for i in tf.range(tf.shape(rows)[0]):
+        state = keep * state + (1 - keep) * rows[i]
+        out = out.write(i, state)
+    return out.stack()
 
 
-def right(source, size):
-    return tf.data.Dataset.from_generator(lambda: _batches(source, size), output_signature=BATCH)
+def static_loop(rows, keep):
+    state, out = rows[0], tf.TensorArray(tf.float32, size=tf.shape(rows)[0])
+    for i in range(rows.shape[0]):
+        state = keep * state + (1 - keep) * rows[i]
+        out = out.write(i, state)
+    return out.stack()
 
 
-def pairs(source, size):
-    return right(source, size).map(lambda batch: (batch, batch))
-
-
-def loses_the_rest(source, size):
-    def whole():
-        yield from (batch for batch in _batches(source, size) if len(batch) == size)
-
-    return tf.data.Dataset.from_generator(whole, output_signature=BATCH)
+def static_shape(rows, keep):
+    state, out = rows[0], tf.TensorArray(tf.float32, size=rows.shape[0])
+    for i in range(rows.shape[0]):
+        state = keep * state + (1 - keep) * rows[i]
+        out = out.write(i, state)
+    return out.stack()
 
 
 WRONG = [
-    ("04.1", "no cache", no_cache, "does the step come before the cache?"),
-    ("04.1", "cache first", cache_first, "does the step come before the cache?"),
-    ("04.1", "frozen order", frozen_order, "every epoch has the same order"),
-    ("04.1", "cache last", cache_last, "what does the cache keep?"),
-    ("04.1", "shuffles batches", shuffles_batches, "the same rows meet in every epoch"),
-    ("04.1", "step on batches", step_on_batches, "single rows, of shape (10,)"),
-    ("04.1", "no batches", no_batches, "batches of shape (4, 10)"),
-    ("04.1", "drops the rest", drops_the_rest, "every row, once"),
-    ("04.1", "batches of 5", batches_of_5, "batches of 4, and the rest in the last one"),
-    ("04.1", "nothing in it", nothing_in_it, "the dataset yields nothing"),
-    ("04.1", "a list", a_list, "a value of type list; wanted: a tf.data.Dataset"),
-    ("04.1", "no return", no_return, "is a `return` missing?"),
-    ("04.2", "map first", map_first, "runs, one per batch"),
-    ("04.2", "drops the last", drops_the_last, "is the last, smaller batch dropped?"),
-    ("04.2", "forgets the labels", forgets_the_labels, "pairs of rows and labels"),
-    ("04.2", "steps on rows of the batch", steps_on_rows_of_the_batch, "runs, one per batch"),
-    ("04.2", "another size", another_size, "batches of up to 32"),
-    ("04.2", "one argument", one_argument, "your answer raised"),
-    ("04.3", "read ahead everywhere", dict.fromkeys("ABC", "read ahead"), "nothing is waited for"),
+    ("04.1", "rebinds the name", rebinds_the_name, "still those of the old model"),
+    ("04.1", "a new function per swap", a_new_function_per_swap, "3 traces for 3 models"),
+    ("04.1", "the model as an argument", model_as_an_argument, "new weights in the same model"),
+    ("04.1", "served eagerly", served_eagerly, "ran eagerly"),
+    ("04.1", "swaps nothing", swaps_nothing, "still those of the old model"),
+    ("04.1", "the first layer only", first_layer_only, "the result is wrong"),
+    ("04.1", "sizes forgotten", sizes_forgotten, "an open size"),
+    ("04.1", "serve alone", serve_alone, "wanted: two functions"),
+    ("04.2", "a signature alone", signature_alone, "pad before you call"),
+    ("04.2", "an open size", open_size, "XLA would compile it again for each size"),
+    ("04.2", "padding left", padding_left, "cut off the answers to the padding"),
     (
-        "04.3",
-        "loop in graph",
-        {"A": "loop in graph", "B": "parallel map", "C": "read ahead"},
-        "way without a loop",
+        "04.2",
+        "padded to the next power",
+        padded_to_the_next_power,
+        "every batch must have the same shape",
     ),
+    ("04.2", "padded eagerly", padded_eagerly, "ran eagerly"),
+    ("04.2", "padded in front", repeated_in_front, "the result is wrong"),
+    ("04.2", "not compiled", not_compiled, "XLA does not compile"),
+    ("04.2", "padded to a hundred rows", padded_to_a_hundred, "wanted: (64, 20)"),
+    ("04.3", "plain Python", plain_python, "no tf.function was called"),
+    ("04.3", "unrolled", tf.function(unrolled), "a loop that stays a loop"),
     (
         "04.3",
-        "ahead of a server",
-        {"A": "one call", "B": "read ahead", "C": "read ahead"},
-        "max(40, 10) = 40 ms",
+        "a list in a loop",
+        tf.function(list_in_a_loop, input_signature=SMOOTH),
+        "a Python list cannot carry",
     ),
     (
         "04.3",
-        "threads for Python",
-        {"A": "one call", "B": "parallel map", "C": "parallel map"},
-        "under one lock",
+        "write without keeping",
+        tf.function(write_not_kept, input_signature=SMOOTH),
+        "nothing but zeros",
     ),
     (
         "04.3",
-        "own words",
-        {"A": "none", "B": "parallel map", "C": "read ahead"},
-        "one of one call, read ahead",
+        "an array of size 0",
+        tf.function(size_zero, input_signature=SMOOTH),
+        "made with size=0",
     ),
-    ("04.3", "one case only", {"A": "one call"}, "a dict with the keys ['A']"),
-    ("04.3", "no dict", "read ahead", "a dict with the keys A, B and C"),
-    ("04.4", "yields rows", yields_rows, "elements crossed from Python"),
-    ("04.4", "fixed size", fixed_size, "a signature that fits every batch"),
-    ("04.4", "narrow rows", narrow_rows, "where the signature says (None, 5)"),
-    ("04.4", "pairs", pairs, "one array of float32 for each batch"),
-    ("04.4", "double precision", double_precision, "what does the signature say?"),
-    ("04.4", "used up", used_up, "batches in the second pass"),
-    ("04.4", "not a function", not_a_function, "it is called again for every pass"),
-    ("04.4", "reads it all", reads_it_all, "before anybody asked"),
     (
-        "04.4",
-        "collects it all first",
-        collects_it_all,
-        "an endless source was asked for everything",
+        "04.3",
+        "the static shape",
+        tf.function(static_shape, input_signature=SMOOTH),
+        "`rows.shape[0]` is None",
     ),
-    ("04.4", "loses the rest", loses_the_rest, "the result is wrong"),
+    (
+        "04.3",
+        "a loop over the static shape",
+        tf.function(static_loop, input_signature=SMOOTH),
+        "`rows.shape[0]` is None",
+    ),
+    (
+        "04.3",
+        "starts at zero",
+        tf.function(starts_at_zero, input_signature=SMOOTH),
+        "the result is wrong",
+    ),
 ]

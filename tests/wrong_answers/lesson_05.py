@@ -3,258 +3,238 @@
 import numpy as np
 import tensorflow as tf
 
-
-def only_decorated(step, model, optimizer):
-    return tf.function(step)
+BATCH = tf.TensorSpec((None, 10), tf.float32)
 
 
-def built_only(step, model, optimizer):
-    optimizer.build(model.trainable_variables)
-    return tf.function(step)
+def _options(threads=None, tuner=True):
+    options = tf.data.Options()
+    if threads:
+        options.threading.private_threadpool_size = threads
+    if not tuner:
+        options.autotune.enabled = False
+    return options
 
 
-def relaxed(step, model, optimizer):
-    optimizer.build(model.trainable_variables)
-    return tf.function(step, reduce_retracing=True)
+def _reads(read, n, calls=None, threads=None, **more):
+    numbers = tf.data.Dataset.range(n)
+    dataset = numbers.map(
+        lambda i: tf.numpy_function(read, [i], tf.float32), num_parallel_calls=calls, **more
+    )
+    return dataset.with_options(_options(threads))
 
 
-def signed_only(step, model, optimizer):
-    return tf.function(step, input_signature=[tf.TensorSpec((None, 2)), tf.TensorSpec((None, 1))])
+def one_by_one(read, n):
+    return _reads(read, n)
 
 
-def eager(step, model, optimizer):
-    return step
+def only_calls(read, n):
+    return _reads(read, n, calls=4)
 
 
-def a_graph_per_batch(step, model, optimizer):
-    optimizer.build(model.trainable_variables)
-    return lambda rows, labels: tf.function(step)(rows, labels)
+def autotuned(read, n):
+    return _reads(read, n, calls=tf.data.AUTOTUNE)
 
 
-def skips_the_short_batch(step, model, optimizer):
-    optimizer.build(model.trainable_variables)
-    graph = tf.function(step)
-
-    def fast(rows, labels):
-        if len(rows) == 32:
-            return graph(rows, labels)
-        return tf.constant(0.0)
-
-    return fast
+def only_threads(read, n):
+    return _reads(read, n, threads=4)
 
 
-def calls_it(step, model, optimizer):
-    tf.function(step)(np.zeros((32, 2), "float32"), np.zeros((32, 1), "float32"))
+def eight_at_once(read, n):
+    return _reads(read, n, calls=8, threads=8)
 
 
-def last_batch(step, batches):
-    for rows, labels in batches:
-        loss = step(rows, labels)
-    return float(loss)
+def three_at_once(read, n):
+    return _reads(read, n, calls=4, threads=3)
 
 
-def mean_over_batches(step, batches):
-    return float(np.mean([step(rows, labels) for rows, labels in batches]))
+def any_order(read, n):
+    return _reads(read, n, calls=4, threads=4, deterministic=False)
 
 
-def sum_over_rows(step, batches):
-    return sum(float(step(rows, labels)) * len(rows) for rows, labels in batches)
+def one_too_few(read, n):
+    return _reads(read, n - 1, calls=4, threads=4)
 
 
-def drops_the_rest(step, batches):
-    whole = [batch for batch in batches if len(batch[0]) == 32]
-    return float(np.mean([step(*batch) for batch in whole]))
+def reads_at_once_in_python(read, n):
+    return tf.data.Dataset.from_tensor_slices([read(i) for i in range(n)])
 
 
-def no_return(step, batches):
-    [step(*batch) for batch in batches]
+def a_list_of_arrays(read, n):
+    return [read(i) for i in range(n)]
 
 
-def a_list(step, batches):
-    return [float(step(*batch)) for batch in batches]
+def no_prefetch(dataset):
+    return dataset.with_options(_options(tuner=False))
 
 
-def an_array(step, batches):
-    return np.array([float(step(*batch)) for batch in batches][:1])
+def tuner_left_on(dataset):
+    return dataset.prefetch(2)
 
 
-def no_loss(step, rows, labels, size):
-    @tf.function
-    def epoch(order):
-        picks = tf.reshape(order, (-1, size))
-        for i in tf.range(len(picks)):
-            step(tf.gather(rows, picks[i]), tf.gather(labels, picks[i]))
-
-    return epoch
+def one_ready(dataset):
+    return dataset.prefetch(1).with_options(_options(tuner=False))
 
 
-def python_loop(step, rows, labels, size):
-    graph = tf.function(step)
-
-    def epoch(order):
-        return np.mean([graph(rows[pick], labels[pick]) for pick in order.reshape(-1, size)])
-
-    return epoch
+def four_ready(dataset):
+    return dataset.prefetch(4).with_options(_options(tuner=False))
 
 
-def eager_loop(step, rows, labels, size):
-    return lambda order: np.mean(
-        [step(rows[pick], labels[pick]) for pick in order.reshape(-1, size)]
+def options_not_used(dataset):
+    dataset.prefetch(2).with_options(_options(tuner=False))
+    return dataset.prefetch(2)
+
+
+def options_returned(dataset):
+    return _options(tuner=False)
+
+
+def loses_one(dataset):
+    return dataset.skip(1).prefetch(2).with_options(_options(tuner=False))
+
+
+def yields_rows(source, size):
+    return tf.data.Dataset.from_generator(
+        source, output_signature=tf.TensorSpec((10,), tf.float32)
+    ).batch(size)
+
+
+def _batches(source, size, dtype="float32"):
+    batch = []
+    for row in source():
+        batch.append(row)
+        if len(batch) == size:
+            yield np.array(batch, dtype)
+            batch = []
+    if batch:
+        yield np.array(batch, dtype)
+
+
+def fixed_size(source, size):
+    signature = tf.TensorSpec((size, 10), tf.float32)
+    return tf.data.Dataset.from_generator(
+        lambda: _batches(source, size), output_signature=signature
     )
 
 
-def unrolled(step, rows, labels, size):
-    @tf.function
-    def epoch(order):
-        total = 0.0
-        for i in range(0, len(rows), size):
-            pick = order[i : i + size]
-            total += step(tf.gather(rows, pick), tf.gather(labels, pick))
-        return total / (len(rows) // size)
-
-    return epoch
+def double_precision(source, size):
+    signature = tf.TensorSpec((None, 10), tf.float64)
+    return tf.data.Dataset.from_generator(
+        lambda: _batches(source, size, "float64"), output_signature=signature
+    )
 
 
-def ignores_the_order(step, rows, labels, size):
-    dataset = tf.data.Dataset.from_tensor_slices((rows, labels)).batch(size)
-
-    @tf.function
-    def epoch(order):
-        total = 0.0
-        for batch in dataset:
-            total += step(*batch)
-        return total / (len(rows) // size)
-
-    return epoch
+def used_up(source, size):
+    batches = _batches(source, size)
+    return tf.data.Dataset.from_generator(lambda: batches, output_signature=BATCH)
 
 
-def a_graph_per_epoch(step, rows, labels, size):
-    def epoch(order):
-        @tf.function
-        def once(order):
-            total, picks = 0.0, tf.reshape(order, (-1, size))
-            for i in tf.range(len(picks)):
-                total += step(tf.gather(rows, picks[i]), tf.gather(labels, picks[i]))
-            return total / len(picks)
-
-        return once(order)
-
-    return epoch
+def not_a_function(source, size):
+    return tf.data.Dataset.from_generator(_batches(source, size), output_signature=BATCH)
 
 
-def returns_the_last(step, rows, labels, size):
-    @tf.function
-    def epoch(order):
-        loss, picks = 0.0, tf.reshape(order, (-1, size))
-        for i in tf.range(len(picks)):
-            loss = step(tf.gather(rows, picks[i]), tf.gather(labels, picks[i]))
-        return loss
-
-    return epoch
+def reads_it_all(source, size):
+    return tf.data.Dataset.from_tensor_slices(np.array(list(source()), "float32")).batch(size)
 
 
-def returns_the_sum(step, rows, labels, size):
-    @tf.function
-    def epoch(order):
-        total, picks = 0.0, tf.reshape(order, (-1, size))
-        for i in tf.range(len(picks)):
-            total += step(tf.gather(rows, picks[i]), tf.gather(labels, picks[i]))
-        return total
+def collects_it_all(source, size):
+    def batches():
+        rows = np.array(list(source()), "float32")
+        yield from (rows[i : i + size] for i in range(0, len(rows), size))
 
-    return epoch
+    return tf.data.Dataset.from_generator(batches, output_signature=BATCH)
 
 
-def optimizer_as_argument(make_step, model):
-    @tf.function
-    def train(optimizer, rows, labels):
-        return make_step(model, optimizer)(rows, labels)
-
-    return train
-
-
-def new_graph_each_time(make_step, model):
-    def train(optimizer, rows, labels):
-        optimizer.build(model.trainable_variables)
-        return tf.function(make_step(model, optimizer))(rows, labels)
-
-    return train
+def narrow_rows(source, size):
+    signature = tf.TensorSpec((None, 5), tf.float32)
+    return tf.data.Dataset.from_generator(
+        lambda: _batches(source, size), output_signature=signature
+    )
 
 
-def unbuilt(make_step, model):
-    steps = {}
-
-    def train(optimizer, rows, labels):
-        if optimizer not in steps:
-            steps[optimizer] = tf.function(make_step(model, optimizer))
-        return steps[optimizer](rows, labels)
-
-    return train
+def right(source, size):
+    return tf.data.Dataset.from_generator(lambda: _batches(source, size), output_signature=BATCH)
 
 
-def forgets_its_graphs(make_step, model):
-    steps, calls = {}, []
-
-    def train(optimizer, rows, labels):
-        calls.append(optimizer)
-        if len(calls) > 3:
-            steps.clear()
-        if optimizer not in steps:
-            optimizer.build(model.trainable_variables)
-            steps[optimizer] = tf.function(make_step(model, optimizer))
-        return steps[optimizer](rows, labels)
-
-    return train
+def pairs(source, size):
+    return right(source, size).map(lambda batch: (batch, batch))
 
 
-def keeps_the_first(make_step, model):
-    steps = []
+def loses_the_rest(source, size):
+    def whole():
+        yield from (batch for batch in _batches(source, size) if len(batch) == size)
 
-    def train(optimizer, rows, labels):
-        if not steps:
-            optimizer.build(model.trainable_variables)
-            steps.append(tf.function(make_step(model, optimizer)))
-        return steps[0](rows, labels)
-
-    return train
-
-
-def stays_eager(make_step, model):
-    return lambda optimizer, rows, labels: make_step(model, optimizer)(rows, labels)
+    return tf.data.Dataset.from_generator(whole, output_signature=BATCH)
 
 
 WRONG = [
-    ("05.1", "only decorated", only_decorated, "who makes variables in it?"),
-    ("05.1", "built only", built_only, "the short batch must not need its own graph"),
-    ("05.1", "relaxed", relaxed, "the short batch must not need its own graph"),
-    ("05.1", "signed only", signed_only, "who makes variables in it?"),
-    ("05.1", "eager", eager, "the step still runs eagerly"),
-    ("05.1", "a graph per batch", a_graph_per_batch, "one: make the tf.function once"),
-    ("05.1", "skips the short batch", skips_the_short_batch, "instead of"),
-    ("05.1", "calls it", calls_it, "one_trace returned nothing"),
-    ("05.2", "last batch", last_batch, "the loss of the last batch"),
-    ("05.2", "mean over batches", mean_over_batches, "counts as much as a whole one"),
-    ("05.2", "sum", sum_over_rows, "instead of"),
-    ("05.2", "drops the rest", drops_the_rest, "one call for each batch, in order"),
-    ("05.2", "no return", no_return, "is a `return` missing?"),
-    ("05.2", "an array", an_array, "an array of shape (1,); wanted: one number"),
-    ("05.2", "a list", a_list, "a value of type list"),
-    ("05.3", "Python loop", python_loop, "calls of a graph for one epoch"),
-    ("05.3", "eager loop", eager_loop, "the step still runs eagerly"),
-    ("05.3", "unrolled", unrolled, "Python's range unrolls"),
-    ("05.3", "ignores the order", ignores_the_order, "in the order given"),
-    ("05.3", "a graph per epoch", a_graph_per_epoch, "a new trace for the second epoch"),
-    ("05.3", "returns the last", returns_the_last, "the loss of the last batch"),
-    ("05.3", "returns the sum", returns_the_sum, "the sum of the losses"),
-    ("05.3", "returns no loss", no_loss, "the epoch returned nothing"),
+    ("05.1", "one by one", one_by_one, "1 of the reads are under way"),
+    ("05.1", "only calls", only_calls, "how many threads are there?"),
+    ("05.1", "autotuned", autotuned, "how many threads are there?"),
+    ("05.1", "only threads", only_threads, "1 of the reads are under way"),
+    ("05.1", "eight at once", eight_at_once, "4, not more"),
+    ("05.1", "three at once", three_at_once, "3 of the reads are under way"),
+    ("05.1", "any order", any_order, "in the order of the numbers"),
+    ("05.1", "one too few", one_too_few, "one for each number"),
+    ("05.1", "in Python", reads_at_once_in_python, "1 of the reads are under way"),
+    ("05.1", "a list", a_list_of_arrays, "a value of type list; wanted: a tf.data.Dataset"),
+    ("05.2", "no prefetch", no_prefetch, "0 more are made"),
+    ("05.2", "tuner left on", tuner_left_on, "the tuner is on"),
+    ("05.2", "one ready", one_ready, "1 more are made"),
+    ("05.2", "four ready", four_ready, "4 more are made"),
+    ("05.2", "options not used", options_not_used, "the tuner is on"),
+    ("05.2", "options returned", options_returned, "wanted: a tf.data.Dataset"),
+    ("05.2", "loses one", loses_one, "the result is wrong"),
+    (
+        "05.3",
+        "read ahead everywhere",
+        dict.fromkeys("ABCD", "read ahead"),
+        "nothing is waited for",
+    ),
+    (
+        "05.3",
+        "leave it",
+        {"A": "leave it", "B": "parallel map", "C": "read ahead", "D": "leave it"},
+        "eight times for calling",
+    ),
+    (
+        "05.3",
+        "ahead of a server",
+        {"A": "one call", "B": "read ahead", "C": "read ahead", "D": "leave it"},
+        "max(40, 10) = 40 ms",
+    ),
+    (
+        "05.3",
+        "threads for Python",
+        {"A": "one call", "B": "parallel map", "C": "parallel map", "D": "leave it"},
+        "under one lock",
+    ),
+    (
+        "05.3",
+        "ahead of a long step",
+        {"A": "one call", "B": "parallel map", "C": "read ahead", "D": "read ahead"},
+        "next to nothing to overlap",
+    ),
+    (
+        "05.3",
+        "own words",
+        {"A": "none", "B": "parallel map", "C": "read ahead", "D": "leave it"},
+        "one of one call, read ahead",
+    ),
+    ("05.3", "one case only", {"A": "one call"}, "a dict with the keys ['A']"),
+    ("05.3", "no dict", "read ahead", "a dict with the keys A, B, C and D"),
+    ("05.4", "yields rows", yields_rows, "elements crossed from Python"),
+    ("05.4", "fixed size", fixed_size, "a signature that fits every batch"),
+    ("05.4", "narrow rows", narrow_rows, "where the signature says (None, 5)"),
+    ("05.4", "pairs", pairs, "one array of float32 for each batch"),
+    ("05.4", "double precision", double_precision, "what does the signature say?"),
+    ("05.4", "used up", used_up, "batches in the second pass"),
+    ("05.4", "not a function", not_a_function, "it is called again for every pass"),
+    ("05.4", "reads it all", reads_it_all, "before anybody asked"),
     (
         "05.4",
-        "optimizer as argument",
-        optimizer_as_argument,
-        "each optimizer built before its first trace",
+        "collects it all first",
+        collects_it_all,
+        "an endless source was asked for everything",
     ),
-    ("05.4", "a new graph each time", new_graph_each_time, "keep the tf.function of an optimizer"),
-    ("05.4", "unbuilt", unbuilt, "build the optimizer first"),
-    ("05.4", "forgets its graphs", forgets_its_graphs, "traces for three optimizers"),
-    ("05.4", "keeps the first", keeps_the_first, "each step by the optimizer passed to it"),
-    ("05.4", "eager", stays_eager, "the step still runs eagerly"),
+    ("05.4", "loses the rest", loses_the_rest, "the result is wrong"),
 ]

@@ -1,236 +1,223 @@
 """Wrong answers that people give in lesson 06, and a part of the message that each must get."""
 
-import numpy as np
 import tensorflow as tf
 
-tf1 = tf.compat.v1
-ANY_ROWS = [tf.TensorSpec((None, 10), tf.float32)]
+slices = tf.data.Dataset.from_tensor_slices
 
 
-def builds_in_the_call(session, model, weights):
-    def score(rows):
-        with session.graph.as_default():
-            return session.run(model(rows, weights))
+def small_buffer(rows, step):
+    return slices(rows).map(step).cache().shuffle(2).batch(4)
 
-    return score
 
+def buffer_of_a_batch(rows, step):
+    return slices(rows).map(step).cache().shuffle(4).batch(4)
 
-def outside_the_graph(session, model, weights):
-    x = tf1.placeholder(tf.float32, (None, 10))
-    y = model(x, weights)
-    return lambda rows: session.run(y, {x: rows})
 
+def one_order(rows, step):
+    dataset = slices(rows).map(step).cache()
+    return dataset.shuffle(len(rows), reshuffle_each_iteration=False).batch(4)
 
-def one_row_only(session, model, weights):
-    with session.graph.as_default():
-        x = tf1.placeholder(tf.float32, (1, 10))
-        y = model(x, weights)
-    return lambda rows: session.run(y, {x: rows})
 
+def no_cache(rows, step):
+    return slices(rows).map(step).shuffle(len(rows)).batch(4)
 
-def a_session_per_call(session, model, weights):
-    with session.graph.as_default():
-        x = tf1.placeholder(tf.float32, (None, 10))
-        y = model(x, weights)
 
-    def score(rows):
-        with tf1.Session(graph=session.graph) as fresh:
-            return fresh.run(y, {x: rows})
+def cache_first(rows, step):
+    return slices(rows).cache().map(step).shuffle(len(rows)).batch(4)
 
-    return score
 
+def frozen_order(rows, step):
+    return slices(rows).map(step).shuffle(len(rows)).cache().batch(4)
 
-def initializes(session, model, weights):
-    with session.graph.as_default():
-        x = tf1.placeholder(tf.float32, (None, 10))
-        y = model(x, weights)
-        session.run(tf1.global_variables_initializer())
-    return lambda rows: session.run(y, {x: rows})
 
+def cache_last(rows, step):
+    return slices(rows).map(step).shuffle(len(rows)).batch(4).cache()
 
-def a_run_per_row(session, model, weights):
-    with session.graph.as_default():
-        x = tf1.placeholder(tf.float32, (None, 10))
-        y = model(x, weights)
 
-    def score(rows):
-        scores = []
-        for i in range(len(rows)):
-            scores.append(session.run(y, {x: rows[i : i + 1]}))
-        return np.concatenate(scores)
+def shuffles_batches(rows, step):
+    return slices(rows).map(step).cache().batch(4).shuffle(len(rows))
 
-    return score
 
+def step_on_batches(rows, step):
+    return slices(rows).shuffle(len(rows)).batch(4).map(step).cache()
 
-def scores_at_once(session, model, weights):
-    with session.graph.as_default():
-        return session.run(model(np.zeros((1, 10), "float32"), weights))
 
+def no_batches(rows, step):
+    return slices(rows).map(step).cache().shuffle(len(rows))
 
-def batches(rows):
-    return [rows[i : i + 100] for i in range(0, len(rows), 100)]
 
+def drops_the_rest(rows, step):
+    return slices(rows).map(step).cache().shuffle(len(rows)).batch(4, drop_remainder=True)
 
-def joined(parts):
-    """Return a dict of arrays from a list of dicts of arrays."""
-    whole = {}
-    for name in parts[0]:
-        whole[name] = np.concatenate([part[name] for part in parts])
-    return whole
 
+def batches_of_5(rows, step):
+    return slices(rows).map(step).cache().shuffle(len(rows)).batch(5)
 
-def a_run_per_fetch(session, x, fetches, rows):
-    whole = {}
-    for name, fetch in fetches.items():
-        parts = [session.run(fetch, {x: batch}) for batch in batches(rows)]
-        whole[name] = np.concatenate(parts)
-    return whole
 
+def nothing_in_it(rows, step):
+    return slices(rows).map(step).cache().take(0).batch(4)
 
-def all_in_one_run(session, x, fetches, rows):
-    return session.run(fetches, {x: rows})
 
+def a_list(rows, step):
+    return list(slices(rows).map(step).batch(4))
 
-def drops_the_rest(session, x, fetches, rows):
-    full = max(100, len(rows) // 100 * 100)
-    return joined([session.run(fetches, {x: batch}) for batch in batches(rows[:full])])
 
+def no_return(rows, step):
+    slices(rows).map(step).cache().shuffle(len(rows)).batch(4)
 
-def a_list_of_parts(session, x, fetches, rows):
-    return [session.run(fetches, {x: batch}) for batch in batches(rows)]
 
+def map_first(dataset, step):
+    return dataset.map(lambda row, label: (step(row), label)).batch(32)
 
-def other_keys(session, x, fetches, rows):
-    whole = joined([session.run(fetches, {x: batch}) for batch in batches(rows)])
-    return {"score": whole["score"]}
 
+def drops_the_last(dataset, step):
+    return dataset.batch(32, drop_remainder=True).map(lambda rows, labels: (step(rows), labels))
 
-def joins_in_the_graph(session, x, fetches, rows):
-    whole = joined([session.run(fetches, {x: batch}) for batch in batches(rows)])
-    with session.graph.as_default():
-        tf.constant(0.0)
-    return whole
 
+def forgets_the_labels(dataset, step):
+    return dataset.batch(32).map(lambda rows, labels: step(rows))
 
-def forgets_to_return(session, x, fetches, rows):
-    session.run(fetches, {x: rows[:100]})
 
+def steps_on_rows_of_the_batch(dataset, step):
+    return dataset.batch(32).map(
+        lambda rows, labels: (tf.map_fn(step, rows), labels),
+    )
 
-def assigns_each_time(session, variable):
-    def set_value(value):
-        with session.graph.as_default():
-            session.run(variable.assign(value))
 
-    return set_value
+def another_size(dataset, step):
+    return dataset.batch(64).map(lambda rows, labels: (step(rows), labels))
 
 
-def a_placeholder_each_time(session, variable):
-    def set_value(value):
-        with session.graph.as_default():
-            new = tf1.placeholder(variable.dtype, variable.shape)
-            session.run(variable.assign(new), {new: value})
+def one_argument(dataset, step):
+    return dataset.batch(32).map(lambda pair: (step(pair[0]), pair[1]))
 
-    return set_value
 
+def mean_of_means(dataset, score):
+    means = [tf.reduce_mean(score(batch)) for batch in dataset]
+    return sum(means) / len(means)
 
-def builds_at_the_first_call(session, variable):
-    built = []
 
-    def set_value(value):
-        if not built:
-            with session.graph.as_default():
-                new = tf1.placeholder(variable.dtype, variable.shape)
-                built.extend([new, variable.assign(new)])
-        new, change = built
-        session.run(change, {new: value})
+def loop_in_python(dataset, score):
+    total, count = 0.0, 0
+    for batch in dataset:
+        total += float(tf.reduce_sum(score(batch)))
+        count += len(batch)
+    return total / count
 
-    return set_value
 
+def sum_only(dataset, score):
+    return dataset.reduce(0.0, lambda total, batch: total + tf.reduce_sum(score(batch)))
 
-def never_runs_it(session, variable):
-    with session.graph.as_default():
-        new = tf1.placeholder(variable.dtype, variable.shape)
-        change = variable.assign(new)
-    return lambda value: change
 
+def divided_by_batches(dataset, score):
+    total = dataset.reduce(0.0, lambda total, batch: total + tf.reduce_sum(score(batch)))
+    return total / float(len(dataset))
 
-def initializes_all(session, variable):
-    with session.graph.as_default():
-        initialize = tf1.global_variables_initializer()
-    return lambda value: session.run(initialize)
 
+def last_batch_only(dataset, score):
+    return dataset.reduce(0.0, lambda total, batch: tf.reduce_mean(score(batch)))
 
-def writes_a_constant(session, variable):
-    with session.graph.as_default():
-        change = variable.assign(np.ones(variable.shape, "float32"))
-    return lambda value: session.run(change)
 
+def sum_of_means(dataset, score):
+    return dataset.reduce(0.0, lambda total, batch: total + tf.reduce_mean(score(batch)))
 
-def only_the_operation(session, variable):
-    with session.graph.as_default():
-        return variable.assign(np.zeros(variable.shape, "float32"))
 
+def prints_it(dataset, score):
+    dataset.reduce(0.0, lambda total, batch: total + tf.reduce_sum(score(batch)))
 
-def keeps_the_session(session, weights, model):
-    with session.graph.as_default():
-        x = tf1.placeholder(tf.float32, (None, 10))
-        y = model(x, weights)
-    return lambda rows: session.run(y, {x: rows})
 
+def in_a_loop_of_calls(dataset, score):
+    one = tf.function(lambda batch: tf.reduce_sum(score(batch)))
+    totals = [(one(batch[i : i + 1]), 1) for batch in dataset for i in range(len(batch))]
+    return sum(total for total, _ in totals)
 
-def no_signature(session, weights, model):
-    kept = [tf.Variable(value) for value in session.run(weights)]
-    return tf.function(lambda rows: model(rows, kept))
 
+ROWS = tf.TensorSpec((None, 10), tf.float32)
 
-def stays_eager(session, weights, model):
-    kept = [tf.Variable(value) for value in session.run(weights)]
-    return lambda rows: model(rows, kept)
 
+def no_start(step, start):
+    return tf.function(lambda rows: tf.scan(step, rows), input_signature=[ROWS])
 
-def random_weights(session, weights, model):
-    with session.graph.as_default():
-        session.run(tf1.global_variables_initializer())
-    kept = [tf.Variable(value) for value in session.run(weights)]
-    return tf.function(lambda rows: model(rows, kept), input_signature=ANY_ROWS)
 
+def no_signature(step, start):
+    return tf.function(lambda rows: tf.scan(step, rows, initializer=start))
 
-def as_an_array(session, weights, model):
-    kept = [tf.Variable(value) for value in session.run(weights)]
-    graph = tf.function(lambda rows: model(rows, kept), input_signature=ANY_ROWS)
-    return lambda rows: graph(rows).numpy()
+
+def last_state(step, start):
+    def follow(rows):
+        return tf.foldl(step, rows, initializer=start)
+
+    return tf.function(follow, input_signature=[ROWS])
+
+
+def zeros_first(step, start):
+    zeros = tf.zeros_like(start)
+    return tf.function(lambda rows: tf.scan(step, rows, initializer=zeros), input_signature=[ROWS])
+
+
+def from_the_end(step, start):
+    return tf.function(
+        lambda rows: tf.scan(step, rows, initializer=start, reverse=True), input_signature=[ROWS]
+    )
+
+
+def loops_in_python(step, start):
+    def follow(rows):
+        states, state = [], start
+        for row in rows:
+            state = step(state, row)
+            states.append(state)
+        return tf.stack(states)
+
+    return follow
+
+
+def each_from_the_start(step, start):
+    return tf.function(
+        lambda rows: tf.map_fn(lambda row: step(start, row), rows), input_signature=[ROWS]
+    )
+
+
+def answers_at_once(step, start):
+    return step(start, tf.zeros(10))
 
 
 WRONG = [
-    ("06.1", "builds in the call", builds_in_the_call, "build before the function returns"),
-    ("06.1", "outside the graph", outside_the_graph, "session.graph.as_default()"),
-    ("06.1", "one row only", one_row_only, "None for the number of rows"),
-    ("06.1", "a session per call", a_session_per_call, "never given the weights"),
-    ("06.1", "initializes", initializes, "does not hold the trained weights any more"),
-    ("06.1", "a run per row", a_run_per_row, "one run per call"),
-    ("06.1", "scores at once", scores_at_once, "make_scorer returned a"),
-    ("06.2", "a run per fetch", a_run_per_fetch, "one run can fetch all of them"),
-    ("06.2", "all in one run", all_in_one_run, "at most 100 rows in one run"),
-    ("06.2", "drops the rest", drops_the_rest, "instead of"),
-    ("06.2", "a list of parts", a_list_of_parts, "a list; wanted: a dict with the keys"),
-    ("06.2", "other keys", other_keys, "a dict with the keys ['score']"),
-    ("06.2", "joins in the graph", joins_in_the_graph, "join the parts with NumPy"),
-    ("06.2", "no return", forgets_to_return, "is a `return` missing?"),
-    ("06.3", "assigns each time", assigns_each_time, "make the assignment once"),
-    ("06.3", "a placeholder each time", a_placeholder_each_time, "make the assignment once"),
-    (
-        "06.3",
-        "builds at the first call",
-        builds_at_the_first_call,
-        "before the function returns",
-    ),
-    ("06.3", "never runs it", never_runs_it, "which line runs the assignment?"),
-    ("06.3", "initializes all", initializes_all, "in another variable"),
-    ("06.3", "a constant", writes_a_constant, "feed it"),
-    ("06.3", "only the operation", only_the_operation, "make_setter returned"),
-    ("06.4", "keeps the session", keeps_the_session, "works after session.close()"),
-    ("06.4", "no signature", no_signature, "traces for three numbers of rows"),
-    ("06.4", "eager", stays_eager, "the model runs eagerly"),
-    ("06.4", "random weights", random_weights, "the result is wrong"),
-    ("06.4", "an array", as_an_array, "a tensor: the result of a tf.function"),
+    ("06.1", "small buffer", small_buffer, "how many does the shuffle choose from?"),
+    ("06.1", "buffer of a batch", buffer_of_a_batch, "how many does the shuffle choose from?"),
+    ("06.1", "one order", one_order, "every epoch has the same order"),
+    ("06.1", "no cache", no_cache, "does the step come before the cache?"),
+    ("06.1", "cache first", cache_first, "does the step come before the cache?"),
+    ("06.1", "frozen order", frozen_order, "every epoch has the same order"),
+    ("06.1", "cache last", cache_last, "what does the cache keep?"),
+    ("06.1", "shuffles batches", shuffles_batches, "the same rows meet in every epoch"),
+    ("06.1", "step on batches", step_on_batches, "single rows, of shape (10,)"),
+    ("06.1", "no batches", no_batches, "batches of shape (4, 10)"),
+    ("06.1", "drops the rest", drops_the_rest, "every row, once"),
+    ("06.1", "batches of 5", batches_of_5, "batches of 4, and the rest in the last one"),
+    ("06.1", "nothing in it", nothing_in_it, "the dataset yields nothing"),
+    ("06.1", "a list", a_list, "a value of type list; wanted: a tf.data.Dataset"),
+    ("06.1", "no return", no_return, "is a `return` missing?"),
+    ("06.2", "map first", map_first, "runs, one per batch"),
+    ("06.2", "drops the last", drops_the_last, "is the last, smaller batch dropped?"),
+    ("06.2", "forgets the labels", forgets_the_labels, "pairs of rows and labels"),
+    ("06.2", "steps on rows of the batch", steps_on_rows_of_the_batch, "runs, one per batch"),
+    ("06.2", "another size", another_size, "batches of up to 32"),
+    ("06.2", "one argument", one_argument, "your answer raised"),
+    ("06.3", "mean of means", mean_of_means, "mean of the means of the batches"),
+    ("06.3", "loop in Python", loop_in_python, "once to trace it, not once per batch"),
+    ("06.3", "sum only", sum_only, "that is the sum"),
+    ("06.3", "divided by batches", divided_by_batches, "divided by the number of batches"),
+    ("06.3", "last batch only", last_batch_only, "the result is"),
+    ("06.3", "sum of means", sum_of_means, "the result is"),
+    ("06.3", "no return", prints_it, "is a `return` missing?"),
+    ("06.3", "a loop of calls", in_a_loop_of_calls, "that is the sum"),
+    ("06.4", "no start", no_start, "your answer raised"),
+    ("06.4", "no signature", no_signature, "what does the signature say?"),
+    ("06.4", "last state", last_state, "every state, one for each row"),
+    ("06.4", "zeros first", zeros_first, "the result is wrong"),
+    ("06.4", "from the end", from_the_end, "the result is wrong"),
+    ("06.4", "loops in Python", loops_in_python, "one trace for all numbers of rows"),
+    ("06.4", "each from the start", each_from_the_start, "the result is wrong"),
+    ("06.4", "answers at once", answers_at_once, "a function of rows"),
 ]

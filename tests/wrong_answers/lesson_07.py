@@ -3,224 +3,323 @@
 import numpy as np
 import tensorflow as tf
 
-# ---- 07.1 ----
 
+def only_decorated(step, model, optimizer):
+    return tf.function(step)
 
-def predict_as_before(model, batch):
-    return model.predict(batch, verbose=0)
 
+def built_only(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+    return tf.function(step)
 
-def the_little_sister(model, batch):
-    return model.predict_on_batch(batch)
 
+def relaxed(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+    return tf.function(step, reduce_retracing=True)
 
-def a_bridge_to_predict(model, batch):
-    return tf.numpy_function(model.predict_on_batch, [batch], tf.float32)
 
+def signed_only(step, model, optimizer):
+    return tf.function(step, input_signature=[tf.TensorSpec((None, 20)), tf.TensorSpec((None, 1))])
 
-def two_steps_and_no_return(model, batch):
-    model(batch)
 
+def eager(step, model, optimizer):
+    return step
 
-def an_array_of_the_answers(model, batch):
-    return np.array(model(batch))
 
+def a_graph_per_batch(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+    return lambda rows, labels: tf.function(step)(rows, labels)
 
-# ---- 07.2 ----
 
+def skips_the_short_batch(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+    graph = tf.function(step)
 
-def numpy_as_before(batch):
-    return (batch - np.mean(batch, axis=0)) / np.std(batch, axis=0)
+    def fast(rows, labels):
+        if len(rows) == 32:
+            return graph(rows, labels)
+        return tf.constant(0.0)
 
+    return fast
 
-def over_everything(batch):
-    return (batch - tf.reduce_mean(batch)) / tf.math.reduce_std(batch)
 
+def calls_it(step, model, optimizer):
+    tf.function(step)(np.zeros((32, 20), "float32"), np.zeros((32, 1), "float32"))
 
-def variance_for_spread(batch):
-    return (batch - tf.reduce_mean(batch, axis=0)) / tf.math.reduce_variance(batch, axis=0)
 
+def last_batch(step, batches):
+    for rows, labels in batches:
+        loss = step(rows, labels)
+    return float(loss)
 
-def numpy_in_a_branch(batch):
-    return tf.cond(tf.reduce_mean(batch) > 9.0, lambda: batch, lambda: numpy_as_before(batch))
 
+def mean_over_batches(step, batches):
+    return float(np.mean([step(rows, labels) for rows, labels in batches]))
 
-def two_bridges(batch):
-    mean = tf.numpy_function(lambda x: x.mean(axis=0), [batch], tf.float32)
-    spread = tf.py_function(lambda x: np.std(x, axis=0), [batch], tf.float32)
-    return (batch - mean) / spread
 
+def sum_over_rows(step, batches):
+    return sum(float(step(rows, labels)) * len(rows) for rows, labels in batches)
 
-def out_of_the_tensor_first(batch):
-    batch = batch.numpy()
-    return (batch - batch.mean(axis=0)) / batch.std(axis=0)
 
+def drops_the_rest(step, batches):
+    whole = [batch for batch in batches if len(batch[0]) == 32]
+    return float(np.mean([step(*batch) for batch in whole]))
 
-# ---- 07.3 ----
 
+def labels_first(step, batches):
+    losses = [float(step(labels, batch)) for batch, labels in batches]
+    return np.average(losses, weights=[len(batch) for batch, _ in batches])
 
-def if_as_before(batch):
-    return batch / 2 if tf.reduce_mean(batch) > 0.5 else batch
 
+def no_return(step, batches):
+    [step(*batch) for batch in batches]
 
-def number_by_number(batch):
-    return tf.where(batch > 0.5, batch / 2, batch)
 
+def a_list(step, batches):
+    return [float(step(*batch)) for batch in batches]
 
-def row_by_row(batch):
-    return tf.where(tf.reduce_mean(batch, axis=1, keepdims=True) > 0.5, batch / 2, batch)
 
+def an_array(step, batches):
+    return np.array([float(step(*batch)) for batch in batches][:1])
 
-def cond_without_functions(batch):
-    return tf.cond(tf.reduce_mean(batch) > 0.5, batch / 2, batch)
 
+def no_loss(step, rows, labels, size):
+    @tf.function
+    def epoch(order):
+        picks = tf.reshape(order, (-1, size))
+        for i in tf.range(len(picks)):
+            step(tf.gather(rows, picks[i]), tf.gather(labels, picks[i]))
 
-# ---- 07.4 ----
+    return epoch
 
 
-def taken_apart(points):
-    x, y = tf.transpose(points)
-    return tf.atan2(y, x)
+def python_loop(step, rows, labels, size):
+    graph = tf.function(step)
 
+    def epoch(order):
+        return np.mean([graph(rows[pick], labels[pick]) for pick in order.reshape(-1, size)])
 
-def x_before_y(points):
-    return tf.atan2(points[:, 0], points[:, 1])
+    return epoch
 
 
-def unstacked_by_row(points):
-    x, y = tf.unstack(points)
-    return tf.atan2(y, x)
+def eager_loop(step, rows, labels, size):
+    return lambda order: np.mean(
+        [step(rows[pick], labels[pick]) for pick in order.reshape(-1, size)]
+    )
 
 
-def in_numpy(points):
-    return np.arctan2(points[:, 1], points[:, 0])
+def unrolled(step, rows, labels, size):
+    @tf.function
+    def epoch(order):
+        total = 0.0
+        for i in range(0, len(rows), size):
+            pick = order[i : i + size]
+            total += step(tf.gather(rows, pick), tf.gather(labels, pick))
+        return total / (len(rows) // size)
 
+    return epoch
 
-# ---- 07.5 ----
 
+def ignores_the_order(step, rows, labels, size):
+    dataset = tf.data.Dataset.from_tensor_slices((rows, labels)).batch(size)
 
-def list_in_a_loop(batch):
-    best, found = batch[0], []
-    for i in tf.range(tf.shape(batch)[0]):
-        best = tf.maximum(best, batch[i])
-        found.append(best)
-    return tf.stack(found)
+    @tf.function
+    def epoch(order):
+        total = 0.0
+        for batch in dataset:
+            total += step(*batch)
+        return total / (len(rows) // size)
 
+    return epoch
 
-def python_range(batch):
-    best, found = batch[0], []
-    for i in range(batch.shape[0]):
-        best = tf.maximum(best, batch[i])
-        found.append(best)
-    return tf.stack(found)
 
+def a_graph_per_epoch(step, rows, labels, size):
+    def epoch(order):
+        @tf.function
+        def once(order):
+            total, picks = 0.0, tf.reshape(order, (-1, size))
+            for i in tf.range(len(picks)):
+                total += step(tf.gather(rows, picks[i]), tf.gather(labels, picks[i]))
+            return total / len(picks)
 
-def starts_at_zero(batch):
-    return tf.scan(tf.maximum, batch, initializer=tf.zeros(10))
+        return once(order)
 
+    return epoch
 
-def only_the_last(batch):
-    return tf.reduce_max(batch, axis=0)
 
+def returns_the_last(step, rows, labels, size):
+    @tf.function
+    def epoch(order):
+        loss, picks = 0.0, tf.reshape(order, (-1, size))
+        for i in tf.range(len(picks)):
+            loss = step(tf.gather(rows, picks[i]), tf.gather(labels, picks[i]))
+        return loss
 
-def from_zero(batch):
-    best, found = -tf.ones(10), tf.TensorArray(tf.float32, size=tf.shape(batch)[0])
-    for i in tf.range(tf.shape(batch)[0]):
-        found = found.write(i, best)
-        best = tf.maximum(best, batch[i])
-    return found.stack()
+    return epoch
 
 
-# ---- 07.6 ----
+def returns_the_sum(step, rows, labels, size):
+    @tf.function
+    def epoch(order):
+        total, picks = 0.0, tf.reshape(order, (-1, size))
+        for i in tf.range(len(picks)):
+            total += step(tf.gather(rows, picks[i]), tf.gather(labels, picks[i]))
+        return total
 
+    return epoch
 
-def static_size(batch):
-    return tf.reshape(batch, (batch.shape[0], 5, 2))
 
+SHAPES = [tf.TensorSpec((1, 20)), tf.TensorSpec((None, 20)), tf.TensorSpec((None, 1))]
 
-def a_fixed_number(batch):
-    return tf.reshape(batch, (7, 5, 2))
 
+def answers_first(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
 
-def two_halves(batch):
-    return tf.reshape(batch, (-1, 2, 5))
+    @tf.function(input_signature=SHAPES)
+    def tick(row, batch, labels):
+        answer = model(row)
+        step(batch, labels)
+        return answer
 
+    return tick
 
-def rows_last(batch):
-    return tf.reshape(batch, (5, 2, -1))
 
+def two_graphs(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+    learn, answer = tf.function(step, input_signature=SHAPES[1:]), tf.function(model)
 
-# ---- 07.7 ----
+    def tick(row, batch, labels):
+        learn(batch, labels)
+        return answer(row)
 
+    return tick
 
-def called_directly(batch, smooth):
-    return tf.cast(smooth(batch), tf.float32)
 
+def answers_by_predict(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+    learn = tf.function(step, input_signature=SHAPES[1:])
 
-def wrong_type(batch, smooth):
-    return tf.ensure_shape(tf.numpy_function(smooth, [batch], tf.float32), (None, 10))
+    def tick(row, batch, labels):
+        learn(batch, labels)
+        return model.predict(row, verbose=0)
 
+    return tick
 
-def no_shape(batch, smooth):
-    return tf.cast(tf.numpy_function(smooth, [batch], tf.float64), tf.float32)
 
+def answers_eagerly(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+    learn = tf.function(step, input_signature=SHAPES[1:])
 
-def no_cast(batch, smooth):
-    return tf.ensure_shape(tf.numpy_function(smooth, [batch], tf.float64), (None, 10))
+    def tick(row, batch, labels):
+        learn(batch, labels)
+        return model(row)
 
+    return tick
 
-def declared_wrongly_in_a_loop(batch, smooth):
-    def one(row):
-        return tf.ensure_shape(tf.numpy_function(smooth, [row], tf.float32), (10,))
 
-    return tf.map_fn(one, batch)
+def stays_eager(step, model, optimizer):
+    def tick(row, batch, labels):
+        step(batch, labels)
+        return model(row)
 
+    return tick
 
-def for_each_row(batch, smooth):
-    def one(row):
-        return tf.ensure_shape(tf.numpy_function(smooth, [row], tf.float64), (10,))
 
-    return tf.cast(tf.map_fn(one, batch, fn_output_signature=tf.float64), tf.float32)
+def forgets_to_build(step, model, optimizer):
+    @tf.function(input_signature=SHAPES)
+    def tick(row, batch, labels):
+        step(batch, labels)
+        return model(row)
+
+    return tick
+
+
+def one_trace_per_size(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def tick(row, batch, labels):
+        step(batch, labels)
+        return model(row)
+
+    return tick
+
+
+def a_graph_per_tick(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+
+    def learn_and_answer(row, batch, labels):
+        step(batch, labels)
+        return model(row)
+
+    return lambda *data: tf.function(learn_and_answer)(*data)
+
+
+def returns_the_loss(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+
+    @tf.function(input_signature=SHAPES)
+    def tick(row, batch, labels):
+        return step(batch, labels)
+
+    return tick
+
+
+def only_answers(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+
+    @tf.function(input_signature=SHAPES)
+    def tick(row, batch, labels):
+        return model(row)
+
+    return tick
+
+
+def answers_nothing(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+
+    @tf.function(input_signature=SHAPES)
+    def tick(row, batch, labels):
+        step(batch, labels)
+        model(row)
+
+    return tick
 
 
 WRONG = [
-    ("07.1", "predict as before", predict_as_before, "the model itself: predict asks for"),
-    ("07.1", "its little sister", the_little_sister, "as predict_on_batch does too"),
-    ("07.1", "a bridge to predict", a_bridge_to_predict, "calls back into Python"),
-    ("07.1", "no return", two_steps_and_no_return, "is a `return` missing?"),
-    ("07.1", "an array of the answers", an_array_of_the_answers, "in place of NumPy"),
-    ("07.2", "NumPy as before", numpy_as_before, "operations of TensorFlow in place of NumPy"),
-    ("07.2", "NumPy in a branch", numpy_in_a_branch, "in place of NumPy"),
-    ("07.2", "over everything", over_everything, "the result is wrong"),
-    ("07.2", "variance for spread", variance_for_spread, "the result is wrong"),
-    ("07.2", "two bridges", two_bridges, "with 2 bridges"),
-    ("07.2", "out of the tensor first", out_of_the_tensor_first, "nothing that asks for NumPy"),
-    ("07.3", "if as before", if_as_before, "a choice without `if`"),
-    ("07.3", "number by number", number_by_number, "the result is wrong"),
-    ("07.3", "row by row", row_by_row, "the result is wrong"),
-    ("07.3", "cond without functions", cond_without_functions, "in a graph it raises TypeError"),
-    ("07.4", "taken apart", taken_apart, "slices, or an operation on the whole tensor"),
-    ("07.4", "x before y", x_before_y, "the result is wrong"),
-    ("07.4", "unstacked by row", unstacked_by_row, "an axis whose length is known while tracing"),
-    ("07.4", "in NumPy", in_numpy, "in place of NumPy"),
-    ("07.5", "a list in a loop", list_in_a_loop, "in a tf.TensorArray"),
-    ("07.5", "a Python range", python_range, "asked of the tensor: tf.shape(batch)[0]"),
-    ("07.5", "starts at zero", starts_at_zero, "the result is wrong: 0.0 instead of"),
-    ("07.5", "only the last", only_the_last, "shape (10,) instead of"),
-    ("07.5", "one row late", from_zero, "the result is wrong"),
-    ("07.6", "the static size", static_size, "tf.shape(batch)[0], or -1 in a shape"),
-    ("07.6", "a fixed number", a_fixed_number, "one graph for any number of rows"),
-    ("07.6", "two halves", two_halves, "(7, 2, 5) instead of (7, 5, 2)"),
-    ("07.6", "rows last", rows_last, "(5, 2, 7) instead of (7, 5, 2)"),
-    ("07.7", "called directly", called_directly, "smooth behind a bridge"),
-    ("07.7", "the wrong type", wrong_type, "the type that the function returns in the bridge"),
-    (
-        "07.7",
-        "the wrong type in a loop",
-        declared_wrongly_in_a_loop,
-        "the type that the function returns in the bridge",
-    ),
-    ("07.7", "no shape", no_shape, "say it with tf.ensure_shape"),
-    ("07.7", "no cast", no_cast, "tf.cast behind the bridge"),
-    ("07.7", "for each row", for_each_row, "smooth ran 7 times"),
+    ("07.1", "only decorated", only_decorated, "who makes variables in it?"),
+    ("07.1", "built only", built_only, "the short batch must not need its own graph"),
+    ("07.1", "relaxed", relaxed, "the short batch must not need its own graph"),
+    ("07.1", "signed only", signed_only, "who makes variables in it?"),
+    ("07.1", "eager", eager, "the step still runs eagerly"),
+    ("07.1", "a graph per batch", a_graph_per_batch, "one: make the tf.function once"),
+    ("07.1", "skips the short batch", skips_the_short_batch, "instead of"),
+    ("07.1", "calls it", calls_it, "one_trace returned nothing"),
+    ("07.2", "last batch", last_batch, "the loss of the last batch"),
+    ("07.2", "mean over batches", mean_over_batches, "counts as much as a whole one"),
+    ("07.2", "sum", sum_over_rows, "instead of"),
+    ("07.2", "drops the rest", drops_the_rest, "one call for each batch, in order"),
+    ("07.2", "labels first", labels_first, "in the place of the batch"),
+    ("07.2", "no return", no_return, "is a `return` missing?"),
+    ("07.2", "an array", an_array, "an array of shape (1,); wanted: one number"),
+    ("07.2", "a list", a_list, "a value of type list"),
+    ("07.3", "answers first", answers_first, "the answer before the step"),
+    ("07.3", "two graphs", two_graphs, "2 calls of a graph for one tick"),
+    ("07.3", "answers by predict", answers_by_predict, "2 calls of a graph for one tick"),
+    ("07.3", "answers eagerly", answers_eagerly, "the model still runs eagerly"),
+    ("07.3", "stays eager", stays_eager, "learning and answering in one graph"),
+    ("07.3", "forgets to build", forgets_to_build, "who makes variables in it?"),
+    ("07.3", "one trace per size", one_trace_per_size, "for any number of rows in a batch"),
+    ("07.3", "a graph per tick", a_graph_per_tick, "make the tf.function once"),
+    ("07.3", "returns the loss", returns_the_loss, "the result is wrong"),
+    ("07.3", "only answers", only_answers, "the answer before the step"),
+    ("07.3", "answers nothing", answers_nothing, "is a `return` missing?"),
+    ("07.4", "Python loop", python_loop, "calls of a graph for one epoch"),
+    ("07.4", "eager loop", eager_loop, "the step still runs eagerly"),
+    ("07.4", "unrolled", unrolled, "Python's range unrolls"),
+    ("07.4", "ignores the order", ignores_the_order, "in the order given"),
+    ("07.4", "a graph per epoch", a_graph_per_epoch, "a new trace for the second epoch"),
+    ("07.4", "returns the last", returns_the_last, "the loss of the last batch"),
+    ("07.4", "returns the sum", returns_the_sum, "the sum of the losses"),
+    ("07.4", "returns no loss", no_loss, "the epoch returned nothing"),
 ]

@@ -1,175 +1,236 @@
 """Wrong answers that people give in lesson 08, and a part of the message that each must get."""
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
-
-import keras
 import numpy as np
 import tensorflow as tf
 
-
-def loads_each_time(path):
-    def answer(rows):
-        score = tf.saved_model.load(path).signatures["serving_default"]
-        [name] = score.structured_input_signature[1]
-        return score(**{name: rows})["output_0"].numpy()
-
-    return answer
+tf1 = tf.compat.v1
+ANY_ROWS = [tf.TensorSpec((None, 10), tf.float32)]
 
 
-def loads_at_the_first_call(path):
-    held = {}
+def builds_in_the_call(session, model, weights):
+    def score(rows):
+        with session.graph.as_default():
+            return session.run(model(rows, weights))
 
-    def answer(rows):
-        if not held:
-            held["model"] = tf.saved_model.load(path)
-        score = held["model"].signatures["serving_default"]
-        [name] = score.structured_input_signature[1]
-        return score(**{name: rows})["output_0"].numpy()
-
-    return answer
+    return score
 
 
-def a_fixed_name(path):
-    loaded = tf.saved_model.load(path)
-    return lambda rows: loaded.signatures["serving_default"](input_tensor=rows)["output_0"]
+def outside_the_graph(session, model, weights):
+    x = tf1.placeholder(tf.float32, (None, 10))
+    y = model(x, weights)
+    return lambda rows: session.run(y, {x: rows})
 
 
-def the_dict(path):
-    score = tf.saved_model.load(path).signatures["serving_default"]
-    [name] = score.structured_input_signature[1]
-    return lambda rows: score(**{name: rows})
+def one_row_only(session, model, weights):
+    with session.graph.as_default():
+        x = tf1.placeholder(tf.float32, (1, 10))
+        y = model(x, weights)
+    return lambda rows: session.run(y, {x: rows})
 
 
-def keeps_only_the_function(path):
-    return tf.saved_model.load(path).serve
+def a_session_per_call(session, model, weights):
+    with session.graph.as_default():
+        x = tf1.placeholder(tf.float32, (None, 10))
+        y = model(x, weights)
+
+    def score(rows):
+        with tf1.Session(graph=session.graph) as fresh:
+            return fresh.run(y, {x: rows})
+
+    return score
 
 
-def keeps_only_the_signature(path):
-    score = tf.saved_model.load(path).signatures["serving_default"]
-    [name] = score.structured_input_signature[1]
-    return lambda rows: score(**{name: rows})["output_0"].numpy()
+def initializes(session, model, weights):
+    with session.graph.as_default():
+        x = tf1.placeholder(tf.float32, (None, 10))
+        y = model(x, weights)
+        session.run(tf1.global_variables_initializer())
+    return lambda rows: session.run(y, {x: rows})
 
 
-def no_function(path):
-    tf.saved_model.load(path)
+def a_run_per_row(session, model, weights):
+    with session.graph.as_default():
+        x = tf1.placeholder(tf.float32, (None, 10))
+        y = model(x, weights)
+
+    def score(rows):
+        scores = []
+        for i in range(len(rows)):
+            scores.append(session.run(y, {x: rows[i : i + 1]}))
+        return np.concatenate(scores)
+
+    return score
 
 
-def plain_export(model, path):
-    model.export(path, verbose=False)
+def scores_at_once(session, model, weights):
+    with session.graph.as_default():
+        return session.run(model(np.zeros((1, 10), "float32"), weights))
 
 
-def by_tensorflow(model, path):
-    tf.saved_model.save(model, path)
+def batches(rows):
+    return [rows[i : i + 100] for i in range(0, len(rows), 100)]
 
 
-def with_the_rows_seen(model, path):
-    spec = keras.InputSpec(shape=(7, 10), dtype="float32", name="features")
-    model.export(path, input_signature=[spec], verbose=False)
+def joined(parts):
+    """Return a dict of arrays from a list of dicts of arrays."""
+    whole = {}
+    for name in parts[0]:
+        whole[name] = np.concatenate([part[name] for part in parts])
+    return whole
 
 
-def saves_keras(model, path):
-    model.save(str(path) + ".keras")
+def a_run_per_fetch(session, x, fetches, rows):
+    whole = {}
+    for name, fetch in fetches.items():
+        parts = [session.run(fetch, {x: batch}) for batch in batches(rows)]
+        whole[name] = np.concatenate(parts)
+    return whole
 
 
-def one_after_the_other(fetch, score, ids):
-    return score(np.stack([fetch(id) for id in ids]))
+def all_in_one_run(session, x, fetches, rows):
+    return session.run(fetches, {x: rows})
 
 
-def a_call_per_row(fetch, score, ids):
-    with ThreadPoolExecutor(8) as pool:
-        return np.concatenate(list(pool.map(lambda id: score(fetch(id)[None]), ids)))
+def drops_the_rest(session, x, fetches, rows):
+    full = max(100, len(rows) // 100 * 100)
+    return joined([session.run(fetches, {x: batch}) for batch in batches(rows[:full])])
 
 
-def as_they_come(fetch, score, ids):
-    with ThreadPoolExecutor(8) as pool:
-        futures = [pool.submit(fetch, id) for id in ids]
-        return score(np.stack([future.result() for future in as_completed(futures)]))
+def a_list_of_parts(session, x, fetches, rows):
+    return [session.run(fetches, {x: batch}) for batch in batches(rows)]
 
 
-def a_thread_per_id(fetch, score, ids):
-    with ThreadPoolExecutor(len(ids)) as pool:
-        return score(np.stack(list(pool.map(fetch, ids))))
+def other_keys(session, x, fetches, rows):
+    whole = joined([session.run(fetches, {x: batch}) for batch in batches(rows)])
+    return {"score": whole["score"]}
 
 
-def as_many_threads_as_python_likes(fetch, score, ids):
-    with ThreadPoolExecutor() as pool:
-        return score(np.stack(list(pool.map(fetch, ids))))
+def joins_in_the_graph(session, x, fetches, rows):
+    whole = joined([session.run(fetches, {x: batch}) for batch in batches(rows)])
+    with session.graph.as_default():
+        tf.constant(0.0)
+    return whole
 
 
-def forgets_to_return(fetch, score, ids):
-    with ThreadPoolExecutor(8) as pool:
-        score(np.stack(list(pool.map(fetch, ids))))
+def forgets_to_return(session, x, fetches, rows):
+    session.run(fetches, {x: rows[:100]})
 
 
-def no_cast(signature):
-    [name] = signature.structured_input_signature[1]
-    return lambda rows: signature(**{name: rows})["output_0"]
+def assigns_each_time(session, variable):
+    def set_value(value):
+        with session.graph.as_default():
+            session.run(variable.assign(value))
+
+    return set_value
 
 
-def no_check(signature):
-    [name] = signature.structured_input_signature[1]
-    return lambda rows: signature(**{name: tf.constant(np.asarray(rows, "float32"))})["output_0"]
+def a_placeholder_each_time(session, variable):
+    def set_value(value):
+        with session.graph.as_default():
+            new = tf1.placeholder(variable.dtype, variable.shape)
+            session.run(variable.assign(new), {new: value})
+
+    return set_value
 
 
-def too_late(signature):
-    [name] = signature.structured_input_signature[1]
+def builds_at_the_first_call(session, variable):
+    built = []
 
-    def answer(rows):
-        try:
-            return signature(**{name: tf.constant(np.asarray(rows, "float32"))})["output_0"]
-        except tf.errors.InvalidArgumentError as error:
-            raise ValueError("rows of shape (None, 10) are wanted") from error
+    def set_value(value):
+        if not built:
+            with session.graph.as_default():
+                new = tf1.placeholder(variable.dtype, variable.shape)
+                built.extend([new, variable.assign(new)])
+        new, change = built
+        session.run(change, {new: value})
 
-    return answer
+    return set_value
 
 
-def no_help(signature):
-    [name] = signature.structured_input_signature[1]
+def never_runs_it(session, variable):
+    with session.graph.as_default():
+        new = tf1.placeholder(variable.dtype, variable.shape)
+        change = variable.assign(new)
+    return lambda value: change
 
-    def answer(rows):
-        batch = np.asarray(rows, "float32")
-        if batch.ndim != 2 or batch.shape[1] != 10:
-            raise ValueError("wrong shape")
-        return signature(**{name: batch})["output_0"]
 
-    return answer
+def initializes_all(session, variable):
+    with session.graph.as_default():
+        initialize = tf1.global_variables_initializer()
+    return lambda value: session.run(initialize)
+
+
+def writes_a_constant(session, variable):
+    with session.graph.as_default():
+        change = variable.assign(np.ones(variable.shape, "float32"))
+    return lambda value: session.run(change)
+
+
+def only_the_operation(session, variable):
+    with session.graph.as_default():
+        return variable.assign(np.zeros(variable.shape, "float32"))
+
+
+def keeps_the_session(session, weights, model):
+    with session.graph.as_default():
+        x = tf1.placeholder(tf.float32, (None, 10))
+        y = model(x, weights)
+    return lambda rows: session.run(y, {x: rows})
+
+
+def no_signature(session, weights, model):
+    kept = [tf.Variable(value) for value in session.run(weights)]
+    return tf.function(lambda rows: model(rows, kept))
+
+
+def stays_eager(session, weights, model):
+    kept = [tf.Variable(value) for value in session.run(weights)]
+    return lambda rows: model(rows, kept)
+
+
+def random_weights(session, weights, model):
+    with session.graph.as_default():
+        session.run(tf1.global_variables_initializer())
+    kept = [tf.Variable(value) for value in session.run(weights)]
+    return tf.function(lambda rows: model(rows, kept), input_signature=ANY_ROWS)
+
+
+def as_an_array(session, weights, model):
+    kept = [tf.Variable(value) for value in session.run(weights)]
+    graph = tf.function(lambda rows: model(rows, kept), input_signature=ANY_ROWS)
+    return lambda rows: graph(rows).numpy()
 
 
 WRONG = [
+    ("08.1", "builds in the call", builds_in_the_call, "build before the function returns"),
+    ("08.1", "outside the graph", outside_the_graph, "session.graph.as_default()"),
+    ("08.1", "one row only", one_row_only, "None for the number of rows"),
+    ("08.1", "a session per call", a_session_per_call, "never given the weights"),
+    ("08.1", "initializes", initializes, "does not hold the trained weights any more"),
+    ("08.1", "a run per row", a_run_per_row, "one run per call"),
+    ("08.1", "scores at once", scores_at_once, "make_scorer returned a"),
+    ("08.2", "a run per fetch", a_run_per_fetch, "one run can fetch all of them"),
+    ("08.2", "all in one run", all_in_one_run, "at most 100 rows in one run"),
+    ("08.2", "drops the rest", drops_the_rest, "instead of"),
+    ("08.2", "a list of parts", a_list_of_parts, "a list; wanted: a dict with the keys"),
+    ("08.2", "other keys", other_keys, "a dict with the keys ['score']"),
+    ("08.2", "joins in the graph", joins_in_the_graph, "join the parts with NumPy"),
+    ("08.2", "no return", forgets_to_return, "is a `return` missing?"),
+    ("08.3", "assigns each time", assigns_each_time, "make the assignment once"),
+    ("08.3", "a placeholder each time", a_placeholder_each_time, "make the assignment once"),
     (
-        "08.1",
-        "loads each time",
-        loads_each_time,
-        "model loads during three calls of your function: 3",
+        "08.3",
+        "builds at the first call",
+        builds_at_the_first_call,
+        "before the function returns",
     ),
-    (
-        "08.1",
-        "loads at the first call",
-        loads_at_the_first_call,
-        "load the model before make_score returns",
-    ),
-    ("08.1", "a fixed name", a_fixed_name, "an input called input_tensor"),
-    ("08.1", "the dict", the_dict, "as one array"),
-    ("08.1", "keeps only the function", keeps_only_the_function, "the weights are gone"),
-    (
-        "08.1",
-        "keeps only the signature",
-        keeps_only_the_signature,
-        "nobody keeps the loaded object",
-    ),
-    ("08.1", "no function", no_function, "make_score returned nothing"),
-    ("08.2", "plain export", plain_export, "the input is called"),
-    ("08.2", "by TensorFlow", by_tensorflow, "the input is called inputs"),
-    ("08.2", "with the rows seen", with_the_rows_seen, "the number of rows is frozen"),
-    ("08.2", "saves Keras's format", saves_keras, "no SavedModel in the folder"),
-    ("08.3", "one after the other", one_after_the_other, "one fetch at a time"),
-    ("08.3", "a call per row", a_call_per_row, "calls of the model for"),
-    ("08.3", "as they come", as_they_come, "the result is wrong"),
-    ("08.3", "a thread per id", a_thread_per_id, "at most eight"),
-    ("08.3", "any number of threads", as_many_threads_as_python_likes, "at most eight"),
-    ("08.3", "forgets to return", forgets_to_return, "is a `return` missing?"),
-    ("08.4", "no cast", no_cast, "is refused with"),
-    ("08.4", "no check", no_check, "a ValueError"),
-    ("08.4", "too late", too_late, "a check before the call"),
-    ("08.4", "no help", no_help, "what helps"),
+    ("08.3", "never runs it", never_runs_it, "which line runs the assignment?"),
+    ("08.3", "initializes all", initializes_all, "in another variable"),
+    ("08.3", "a constant", writes_a_constant, "feed it"),
+    ("08.3", "only the operation", only_the_operation, "make_setter returned"),
+    ("08.4", "keeps the session", keeps_the_session, "works after session.close()"),
+    ("08.4", "no signature", no_signature, "traces for three numbers of rows"),
+    ("08.4", "eager", stays_eager, "the model runs eagerly"),
+    ("08.4", "random weights", random_weights, "the result is wrong"),
+    ("08.4", "an array", as_an_array, "a tensor: the result of a tf.function"),
 ]

@@ -1,324 +1,166 @@
 """Wrong answers that people give in lesson 09, and a part of the message that each must get."""
 
-import functools
-import os
-import shutil
-import tempfile
-import threading
-from pathlib import Path
+import numpy as np
+import tensorflow as tf
 
+# ---- 09.1 ----
 
-def never_forgets(load, limit):
-    held = {}
 
-    def get(path):
-        key = path, os.stat(path).st_mtime_ns
-        if key not in held:
-            held[key] = load(path)
-        return held[key]
+def predict_as_before(model, batch):
+    return model.predict(batch, verbose=0)
 
-    return get
 
+def the_little_sister(model, batch):
+    return model.predict_on_batch(batch)
 
-def never_looks(load, limit):
-    return functools.lru_cache(maxsize=2)(load)
 
+def a_bridge_to_predict(model, batch):
+    return tf.numpy_function(model.predict_on_batch, [batch], tf.float32)
 
-def looks_at_the_size(load, limit):
-    held = {}
 
-    def get(path):
-        size = os.stat(path).st_size
-        old = held.pop(path, (None,))
-        held[path] = size, old[1] if old[0] == size else load(path)
-        while sum(size for size, _ in held.values()) > limit:
-            held.pop(next(iter(held)))
-        return held[path][1]
+def two_steps_and_no_return(model, batch):
+    model(batch)
 
-    return get
 
+def an_array_of_the_answers(model, batch):
+    return np.array(model(batch))
 
-def keeps_nothing(load, limit):
-    return load
 
+# ---- 09.2 ----
 
-def first_in_first_out(load, limit):
-    held = {}
 
-    def get(path):
-        found = os.stat(path)
-        if path not in held or held[path][0] != found.st_mtime_ns:
-            held[path] = found.st_mtime_ns, found.st_size, load(path)
-        model = held[path][2]
-        while sum(size for _, size, _ in held.values()) > limit:
-            held.pop(next(iter(held)))
-        return model
+def numpy_as_before(batch):
+    return (batch - np.mean(batch, axis=0)) / np.std(batch, axis=0)
 
-    return get
 
+def over_everything(batch):
+    return (batch - tf.reduce_mean(batch)) / tf.math.reduce_std(batch)
 
-def two_at_most(load, limit):
-    @functools.lru_cache(maxsize=2)
-    def remembered(path, stamp):
-        return load(path)
 
-    return lambda path: remembered(path, os.stat(path).st_mtime_ns)
+def variance_for_spread(batch):
+    return (batch - tf.reduce_mean(batch, axis=0)) / tf.math.reduce_variance(batch, axis=0)
 
 
-def no_return(load, limit):
-    def get(path):
-        load(path)
+def numpy_in_a_branch(batch):
+    return tf.cond(tf.reduce_mean(batch) > 9.0, lambda: batch, lambda: numpy_as_before(batch))
 
-    return get
 
+def two_bridges(batch):
+    mean = tf.numpy_function(lambda x: x.mean(axis=0), [batch], tf.float32)
+    spread = tf.py_function(lambda x: np.std(x, axis=0), [batch], tf.float32)
+    return (batch - mean) / spread
 
-def returns_a_model(load, limit):
-    pass
 
+def out_of_the_tensor_first(batch):
+    batch = batch.numpy()
+    return (batch - batch.mean(axis=0)) / batch.std(axis=0)
 
-def in_place(model, path):
-    model.save(path)
 
+def taken_apart(batch):
+    columns = [(column - tf.reduce_mean(column)) for column in tf.transpose(batch)]
+    return tf.stack(columns, axis=1) / tf.math.reduce_std(batch, axis=0)
 
-def wrong_ending(model, path):
-    fresh = path.with_suffix(".tmp")
-    model.save(fresh)
-    os.replace(fresh, path)
 
+def list_in_a_loop(batch):
+    columns = []
+    for i in tf.range(tf.shape(batch)[1]):
+        column = batch[:, i]
+        columns.append((column - tf.reduce_mean(column)) / tf.math.reduce_std(column))
+    return tf.stack(columns, axis=1)
 
-def elsewhere(model, path):
-    with tempfile.TemporaryDirectory() as folder:
-        model.save(Path(folder) / path.name)
-        shutil.move(Path(folder) / path.name, path)
 
+def python_range(batch):
+    mean = tf.zeros(10)
+    for i in range(batch.shape[0]):
+        mean += batch[i] / batch.shape[0]
+    return (batch - mean) / tf.math.reduce_std(batch, axis=0)
 
-def unlinks_first(model, path):
-    fresh = path.with_name("fresh.keras")
-    try:
-        model.save(fresh)
-        path.unlink()
-        fresh.rename(path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
+# ---- 09.3 ----
 
-def leaves_the_half(model, path):
-    fresh = path.with_name("fresh.keras")
-    model.save(fresh)
-    os.replace(fresh, path)
-
-
-def swallows(model, path):
-    fresh = path.with_name("fresh.keras")
-    try:
-        model.save(fresh)
-        os.replace(fresh, path)
-    except OSError:
-        fresh.unlink()
-
-
-def forgets_to_replace(model, path):
-    fresh = path.with_name("fresh.keras")
-    model.save(fresh)
-    fresh.unlink()
-
-
-def copies(model, path):
-    fresh = path.with_name("fresh.keras")
-    try:
-        model.save(fresh)
-        shutil.copyfile(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def even_pauses(load, pause, tries=5):
-    for n in range(tries):
-        try:
-            return load()
-        except Exception:
-            if n == tries - 1:
-                raise
-        pause(1)
-
-
-def pauses_at_the_end(load, pause, tries=5):
-    for n in range(tries):
-        try:
-            return load()
-        except Exception as error:
-            last = error
-            pause(2**n)
-    raise last
-
-
-def returns_none(load, pause, tries=5):
-    for n in range(tries):
-        try:
-            return load()
-        except Exception:
-            if n < tries - 1:
-                pause(2**n)
 
+def if_as_before(batch):
+    return batch / 2 if tf.reduce_mean(batch) > 0.5 else batch
 
-def for_ever(load, pause, tries=5):
-    n = 0
-    while True:
-        try:
-            return load()
-        except Exception:
-            pause(2**n)
-            n += 1
-
-
-def one_more(load, pause, tries=5):
-    for n in range(tries):
-        try:
-            return load()
-        except Exception:
-            pause(2**n)
-    return load()
 
+def number_by_number(batch):
+    return tf.where(batch > 0.5, batch / 2, batch)
 
-def catches_all(load, pause, tries=5):
-    for n in range(tries):
-        try:
-            return load()
-        except BaseException:
-            if n == tries - 1:
-                raise
-        pause(2**n)
 
+def row_by_row(batch):
+    return tf.where(tf.reduce_mean(batch, axis=1, keepdims=True) > 0.5, batch / 2, batch)
 
-def catches_two_kinds(load, pause, tries=5):
-    for n in range(tries):
-        try:
-            return load()
-        except (ValueError, OSError):
-            if n == tries - 1:
-                raise
-        pause(2**n)
 
+def from_one_half_on(batch):
+    return tf.where(tf.reduce_mean(batch) >= 0.5, batch / 2, batch)
 
-def raises_the_first_error(load, pause, tries=5):
-    errors = []
-    for n in range(tries):
-        try:
-            return load()
-        except Exception as error:
-            errors.append(error)
-            if n == tries - 1:
-                raise errors[0] from None
-        pause(2**n)
 
+def cond_without_functions(batch):
+    return tf.cond(tf.reduce_mean(batch) > 0.5, batch / 2, batch)
 
-def drops_the_model(load, pause, tries=5):
-    for n in range(tries):
-        try:
-            load()
-            break
-        except Exception:
-            if n == tries - 1:
-                raise
-        pause(2**n)
 
+# ---- 09.4 ----
 
-def without_a_lock(load):
-    held = {}
 
-    def get(path):
-        if path not in held:
-            held[path] = load(path)
-        return held[path]
+def called_directly(batch, smooth):
+    return tf.cast(smooth(batch), tf.float32)
 
-    return get
 
+def wrong_type(batch, smooth):
+    return tf.ensure_shape(tf.numpy_function(smooth, [batch], tf.float32), (None, 10))
 
-def one_lock_for_all(load):
-    held, lock = {}, threading.Lock()
 
-    def get(path):
-        with lock:
-            if path not in held:
-                held[path] = load(path)
-            return held[path]
+def no_shape(batch, smooth):
+    return tf.cast(tf.numpy_function(smooth, [batch], tf.float64), tf.float32)
 
-    return get
 
+def no_cast(batch, smooth):
+    return tf.ensure_shape(tf.numpy_function(smooth, [batch], tf.float64), (None, 10))
 
-def asks_outside(load):
-    held, locks = {}, {}
 
-    def get(path):
-        if path not in held:
-            with locks.setdefault(path, threading.Lock()):
-                held[path] = load(path)
-        return held[path]
+def declared_wrongly_in_a_loop(batch, smooth):
+    def one(row):
+        return tf.ensure_shape(tf.numpy_function(smooth, [row], tf.float32), (10,))
 
-    return get
+    return tf.map_fn(one, batch)
 
 
-def keeps_the_lock(load):
-    held, locks = {}, {}
+def for_each_row(batch, smooth):
+    def one(row):
+        return tf.ensure_shape(tf.numpy_function(smooth, [row], tf.float64), (10,))
 
-    def get(path):
-        lock = locks.setdefault(path, threading.Lock())
-        lock.acquire()
-        if path not in held:
-            held[path] = load(path)
-        lock.release()
-        return held[path]
-
-    return get
-
-
-def keeps_the_failure(load):
-    held, locks = {}, {}
-
-    def get(path):
-        with locks.setdefault(path, threading.Lock()):
-            if path not in held:
-                held[path] = None
-                held[path] = load(path)
-            return held[path]
-
-    return get
-
-
-def lru_only(load):
-    return functools.lru_cache(load)
+    return tf.cast(tf.map_fn(one, batch, fn_output_signature=tf.float64), tf.float32)
 
 
 WRONG = [
-    ("09.1", "never forgets", never_forgets, "bytes are held, with a limit of"),
-    ("09.1", "never looks", never_looks, "its size did not"),
-    ("09.1", "looks at the size", looks_at_the_size, "its size did not"),
-    ("09.1", "keeps nothing", keeps_nothing, "five uses of one unchanged file"),
-    ("09.1", "first in, first out", first_in_first_out, "used longest ago goes first"),
-    ("09.1", "two at most", two_at_most, "fits the limit"),
-    ("09.1", "no return", no_return, "is a `return` missing?"),
-    ("09.1", "returns nothing", lambda load, limit: print(end=""), "make_get returned nothing"),
-    ("09.2", "in place", in_place, "a reader found"),
-    ("09.2", "wrong ending", wrong_ending, "ends in .keras: Keras insists"),
-    ("09.2", "elsewhere", elsewhere, "moved from another folder"),
-    ("09.2", "unlinks first", unlinks_first, "there was no file at the path"),
-    ("09.2", "leaves the half", leaves_the_half, "lies in the folder after a save that failed"),
-    ("09.2", "swallows", swallows, "was swallowed"),
-    ("09.2", "forgets to replace", forgets_to_replace, "the path holds 'the old version"),
-    ("09.2", "copies", copies, "a reader found"),
-    ("09.3", "even pauses", even_pauses, "each twice the one before"),
-    ("09.3", "pauses at the end", pauses_at_the_end, "none after the last try"),
-    ("09.3", "returns None", returns_none, "no error came out"),
-    ("09.3", "for ever", for_ever, "more than 10 tries"),
-    ("09.3", "one more", one_more, "the number of calls of load was 6"),
-    ("09.3", "catches all", catches_all, "Ctrl-C"),
-    ("09.3", "catches two kinds", catches_two_kinds, "KeyError came out of try 3"),
-    ("09.3", "raises the first error", raises_the_first_error, "another error came out"),
-    ("09.3", "drops the model", drops_the_model, "nothing came back"),
-    ("09.4", "without a lock", without_a_lock, "for eight threads"),
-    ("09.4", "one lock for all", one_lock_for_all, "a lock for each path"),
-    ("09.4", "asks outside", asks_outside, "loads of one model"),
-    ("09.4", "keeps the lock", keeps_the_lock, "never end"),
-    ("09.4", "keeps the failure", keeps_the_failure, "a failure is not kept"),
-    ("09.4", "lru_cache alone", lru_only, "for eight threads"),
+    ("09.1", "predict as before", predict_as_before, "the model itself: predict asks for"),
+    ("09.1", "its little sister", the_little_sister, "as predict_on_batch does too"),
+    ("09.1", "a bridge to predict", a_bridge_to_predict, "calls back into Python"),
+    ("09.1", "no return", two_steps_and_no_return, "is a `return` missing?"),
+    ("09.1", "an array of the answers", an_array_of_the_answers, "in place of NumPy"),
+    ("09.2", "NumPy as before", numpy_as_before, "operations of TensorFlow in place of NumPy"),
+    ("09.2", "NumPy in a branch", numpy_in_a_branch, "in place of NumPy"),
+    ("09.2", "over everything", over_everything, "the result is wrong"),
+    ("09.2", "variance for spread", variance_for_spread, "the result is wrong"),
+    ("09.2", "two bridges", two_bridges, "with 2 bridges"),
+    ("09.2", "out of the tensor first", out_of_the_tensor_first, "nothing that asks for NumPy"),
+    ("09.2", "taken apart", taken_apart, "slices, or an operation on the whole tensor"),
+    ("09.2", "a list in a loop", list_in_a_loop, "in a tf.TensorArray"),
+    ("09.2", "a Python range", python_range, "asked of the tensor: tf.shape(batch)[0]"),
+    ("09.3", "if as before", if_as_before, "a choice without `if`"),
+    ("09.3", "number by number", number_by_number, "the result is wrong"),
+    ("09.3", "row by row", row_by_row, "the result is wrong"),
+    ("09.3", "from one half on", from_one_half_on, "0.25 instead of"),
+    ("09.3", "cond without functions", cond_without_functions, "in a graph it raises TypeError"),
+    ("09.4", "called directly", called_directly, "smooth behind a bridge"),
+    ("09.4", "the wrong type", wrong_type, "the type that the function returns in the bridge"),
+    (
+        "09.4",
+        "the wrong type in a loop",
+        declared_wrongly_in_a_loop,
+        "the type that the function returns in the bridge",
+    ),
+    ("09.4", "no shape", no_shape, "say it with tf.ensure_shape"),
+    ("09.4", "no cast", no_cast, "tf.cast behind the bridge"),
+    ("09.4", "for each row", for_each_row, "smooth ran 7 times"),
 ]

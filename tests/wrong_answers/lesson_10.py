@@ -1,197 +1,175 @@
 """Wrong answers that people give in lesson 10, and a part of the message that each must get."""
 
-import asyncio
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 
-def eager(model):
-    return lambda row: model(row)
-
-
-def one_graph(model):
-    return tf.function(model)
-
-
-def a_graph_per_row(model):
-    return lambda row: tf.function(model)(row)
-
-
-def relu_at_the_end(model):
-    weights = [w.numpy() for w in model.weights]
-
-    def answer(row):
-        for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
-            row = np.maximum(row @ kernel + bias, 0)
-        return row
+def loads_each_time(path):
+    def answer(rows):
+        score = tf.saved_model.load(path).signatures["serving_default"]
+        [name] = score.structured_input_signature[1]
+        return score(**{name: rows})["output_0"].numpy()
 
     return answer
 
 
-def answers_at_once(model):
-    return model(np.zeros((1, 10), "float32"))
-
-
-def a_graph_per_size(model, most):
-    return tf.function(model)
-
-
-def any_size(model, most):
-    return tf.function(model, input_signature=[tf.TensorSpec((None, 10))])
-
-
-def does_not_cut(model, most):
-    graph = tf.function(model)
+def loads_at_the_first_call(path):
+    held = {}
 
     def answer(rows):
-        return graph(np.concatenate([rows, np.zeros((most - len(rows), 10), "float32")]))
+        if not held:
+            held["model"] = tf.saved_model.load(path)
+        score = held["model"].signatures["serving_default"]
+        [name] = score.structured_input_signature[1]
+        return score(**{name: rows})["output_0"].numpy()
 
     return answer
 
 
-def repeats_the_graph(model, most):
+def a_fixed_name(path):
+    loaded = tf.saved_model.load(path)
+    return lambda rows: loaded.signatures["serving_default"](input_tensor=rows)["output_0"]
+
+
+def the_dict(path):
+    score = tf.saved_model.load(path).signatures["serving_default"]
+    [name] = score.structured_input_signature[1]
+    return lambda rows: score(**{name: rows})
+
+
+def keeps_only_the_function(path):
+    return tf.saved_model.load(path).serve
+
+
+def keeps_only_the_signature(path):
+    score = tf.saved_model.load(path).signatures["serving_default"]
+    [name] = score.structured_input_signature[1]
+    return lambda rows: score(**{name: rows})["output_0"].numpy()
+
+
+def no_function(path):
+    tf.saved_model.load(path)
+
+
+def plain_export(model, path):
+    model.export(path, verbose=False)
+
+
+def by_tensorflow(model, path):
+    tf.saved_model.save(model, path)
+
+
+def with_the_rows_seen(model, path):
+    spec = keras.InputSpec(shape=(7, 10), dtype="float32", name="features")
+    model.export(path, input_signature=[spec], verbose=False)
+
+
+def saves_keras(model, path):
+    model.save(str(path) + ".keras")
+
+
+def one_after_the_other(fetch, score, ids):
+    return score(np.stack([fetch(id) for id in ids]))
+
+
+def a_call_per_row(fetch, score, ids):
+    with ThreadPoolExecutor(8) as pool:
+        return np.concatenate(list(pool.map(lambda id: score(fetch(id)[None]), ids)))
+
+
+def as_they_come(fetch, score, ids):
+    with ThreadPoolExecutor(8) as pool:
+        futures = [pool.submit(fetch, id) for id in ids]
+        return score(np.stack([future.result() for future in as_completed(futures)]))
+
+
+def a_thread_per_id(fetch, score, ids):
+    with ThreadPoolExecutor(len(ids)) as pool:
+        return score(np.stack(list(pool.map(fetch, ids))))
+
+
+def as_many_threads_as_python_likes(fetch, score, ids):
+    with ThreadPoolExecutor() as pool:
+        return score(np.stack(list(pool.map(fetch, ids))))
+
+
+def forgets_to_return(fetch, score, ids):
+    with ThreadPoolExecutor(8) as pool:
+        score(np.stack(list(pool.map(fetch, ids))))
+
+
+def no_cast(signature):
+    [name] = signature.structured_input_signature[1]
+    return lambda rows: signature(**{name: rows})["output_0"]
+
+
+def no_check(signature):
+    [name] = signature.structured_input_signature[1]
+    return lambda rows: signature(**{name: tf.constant(np.asarray(rows, "float32"))})["output_0"]
+
+
+def too_late(signature):
+    [name] = signature.structured_input_signature[1]
+
     def answer(rows):
-        batch = np.concatenate([rows, np.zeros((most - len(rows), 10), "float32")])
-        return tf.function(model)(batch)[: len(rows)]
+        try:
+            return signature(**{name: tf.constant(np.asarray(rows, "float32"))})["output_0"]
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError("rows of shape (None, 10) are wanted") from error
 
     return answer
 
 
-def a_call_per_request(model, waiting, most):
-    return [model(waiting.popleft()) for _ in range(len(waiting))]
+def no_help(signature):
+    [name] = signature.structured_input_signature[1]
 
-
-def takes_one_too_many(model, waiting, most):
-    taken, rows = [], 0
-    while waiting and rows < most:
-        taken.append(waiting.popleft())
-        rows += len(taken[-1])
-    answers = model(np.concatenate(taken))
-    return np.split(answers, np.cumsum([len(request) for request in taken])[:-1])
-
-
-def loses_what_does_not_fit(model, waiting, most):
-    taken = []
-    while waiting:
-        request = waiting.popleft()
-        if sum(map(len, taken)) + len(request) > most:
-            break
-        taken.append(request)
-    answers = model(np.concatenate(taken))
-    return np.split(answers, np.cumsum([len(request) for request in taken])[:-1])
-
-
-def splits_a_request(model, waiting, most):
-    rows = np.concatenate(waiting)[:most]
-    waiting.clear()
-    return list(model(rows))
-
-
-def one_array(model, waiting, most):
-    taken = []
-    while waiting and sum(map(len, taken)) + len(waiting[0]) <= most:
-        taken.append(waiting.popleft())
-    return model(np.concatenate(taken))
-
-
-def no_return(model, waiting, most):
-    taken = []
-    while waiting and sum(map(len, taken)) + len(waiting[0]) <= most:
-        taken.append(waiting.popleft())
-    model(np.concatenate(taken))
-
-
-def alone(engine, most):
-    async def answer(row):
-        return engine(row[None])[0]
-
-    return answer
-
-
-def with_a_timer(engine, most):
-    waiting = []
-
-    async def answer(row):
-        future = asyncio.get_running_loop().create_future()
-        waiting.append((row, future))
-        if len(waiting) == 1:
-            await asyncio.sleep(0.002)
-            batch = waiting[:most]
-            del waiting[:most]
-            for (_, other), y in zip(
-                batch, engine(np.stack([row for row, _ in batch])), strict=True
-            ):
-                other.set_result(y)
-        return await future
-
-    return answer
-
-
-def not_a_function(engine, most):
-    return engine(np.zeros((1, 10), "float32"))
-
-
-def no_limit(engine, most):
-    waiting = []
-
-    def flush():
-        batch = waiting[:]
-        waiting.clear()
-        for (_, future), y in zip(batch, engine(np.stack([row for row, _ in batch])), strict=True):
-            future.set_result(y)
-
-    async def answer(row):
-        loop = asyncio.get_running_loop()
-        waiting.append((row, loop.create_future()))
-        if len(waiting) == 1:
-            loop.call_soon(flush)
-        return await waiting[-1][1]
-
-    return answer
-
-
-def everybody_the_same(engine, most):
-    waiting = []
-
-    def flush():
-        batch = waiting[:most]
-        del waiting[:most]
-        if waiting:
-            asyncio.get_running_loop().call_soon(flush)
-        y = engine(np.stack([row for row, _ in batch]))[0]
-        for _, future in batch:
-            future.set_result(y)
-
-    async def answer(row):
-        loop = asyncio.get_running_loop()
-        waiting.append((row, loop.create_future()))
-        if len(waiting) == 1:
-            loop.call_soon(flush)
-        return await waiting[-1][1]
+    def answer(rows):
+        batch = np.asarray(rows, "float32")
+        if batch.ndim != 2 or batch.shape[1] != 10:
+            raise ValueError("wrong shape")
+        return signature(**{name: batch})["output_0"]
 
     return answer
 
 
 WRONG = [
-    ("10.1", "eager", eager, "look at the candidates below XLA"),
-    ("10.1", "one graph", one_graph, "look at the candidates below XLA"),
-    ("10.1", "a graph per row", a_graph_per_row, "prepare outside of the answer"),
-    ("10.1", "a maximum too many", relu_at_the_end, "instead of"),
-    ("10.1", "an answer, not a function", answers_at_once, "a function that takes one row"),
-    ("10.2", "a graph per size", a_graph_per_size, "ran 5 times for 5 calls"),
-    ("10.2", "any size", any_size, "a graph of the fixed shape"),
-    ("10.2", "does not cut", does_not_cut, "of the padding cut off"),
-    ("10.2", "a new graph per call", repeats_the_graph, "one trace in all"),
-    ("10.3", "a call per request", a_call_per_request, "model calls with requests"),
-    ("10.3", "one too many", takes_one_too_many, "a call with"),
-    ("10.3", "loses what does not fit", loses_what_does_not_fit, "left as they were"),
-    ("10.3", "splits a request", splits_a_request, "left as they were"),
-    ("10.3", "one array for all", one_array, "one array per request"),
-    ("10.3", "no return", no_return, "is a `return` missing?"),
-    ("10.4", "each alone", alone, "those who wait share a call"),
-    ("10.4", "with a timer", with_a_timer, "timers set"),
-    ("10.4", "not a function", not_a_function, "an async function"),
-    ("10.4", "no limit", no_limit, "at most 32"),
-    ("10.4", "everybody the same", everybody_the_same, "the result is wrong"),
+    (
+        "10.1",
+        "loads each time",
+        loads_each_time,
+        "model loads during three calls of your function: 3",
+    ),
+    (
+        "10.1",
+        "loads at the first call",
+        loads_at_the_first_call,
+        "load the model before make_score returns",
+    ),
+    ("10.1", "a fixed name", a_fixed_name, "an input called input_tensor"),
+    ("10.1", "the dict", the_dict, "as one array"),
+    ("10.1", "keeps only the function", keeps_only_the_function, "the weights are gone"),
+    (
+        "10.1",
+        "keeps only the signature",
+        keeps_only_the_signature,
+        "nobody keeps the loaded object",
+    ),
+    ("10.1", "no function", no_function, "make_score returned nothing"),
+    ("10.2", "plain export", plain_export, "the input is called"),
+    ("10.2", "by TensorFlow", by_tensorflow, "the input is called inputs"),
+    ("10.2", "with the rows seen", with_the_rows_seen, "the number of rows is frozen"),
+    ("10.2", "saves Keras's format", saves_keras, "no SavedModel in the folder"),
+    ("10.3", "one after the other", one_after_the_other, "one fetch at a time"),
+    ("10.3", "a call per row", a_call_per_row, "calls of the model for"),
+    ("10.3", "as they come", as_they_come, "the result is wrong"),
+    ("10.3", "a thread per id", a_thread_per_id, "at most eight"),
+    ("10.3", "any number of threads", as_many_threads_as_python_likes, "at most eight"),
+    ("10.3", "forgets to return", forgets_to_return, "is a `return` missing?"),
+    ("10.4", "no cast", no_cast, "is refused with"),
+    ("10.4", "no check", no_check, "a ValueError"),
+    ("10.4", "too late", too_late, "a check before the call"),
+    ("10.4", "no help", no_help, "what helps"),
 ]

@@ -1,167 +1,324 @@
 """Wrong answers that people give in lesson 11, and a part of the message that each must get."""
 
-import math
-
-import keras
-import numpy as np
-import tensorflow as tf
-
-
-def fastest_later(ladder, calls, allowed):
-    return min(allowed, key=lambda name: ladder[name][1])
+import functools
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
 
 
-def fastest_first(ladder, calls, allowed):
-    return min(allowed, key=lambda name: ladder[name][0])
+def never_forgets(load, limit):
+    held = {}
+
+    def get(path):
+        key = path, os.stat(path).st_mtime_ns
+        if key not in held:
+            held[key] = load(path)
+        return held[key]
+
+    return get
 
 
-def ignores_allowed(ladder, calls, allowed):
-    return min(ladder, key=lambda name: ladder[name][0] + (calls - 1) * ladder[name][1])
+def never_looks(load, limit):
+    return functools.lru_cache(maxsize=2)(load)
 
 
-def one_call_too_many(ladder, calls, allowed):
-    return min(allowed, key=lambda name: ladder[name][0] + calls * ladder[name][1])
+def looks_at_the_size(load, limit):
+    held = {}
+
+    def get(path):
+        size = os.stat(path).st_size
+        old = held.pop(path, (None,))
+        held[path] = size, old[1] if old[0] == size else load(path)
+        while sum(size for size, _ in held.values()) > limit:
+            held.pop(next(iter(held)))
+        return held[path][1]
+
+    return get
 
 
-def one_call_too_few(ladder, calls, allowed):
-    return min(allowed, key=lambda name: ladder[name][0] + (calls - 2) * ladder[name][1])
+def keeps_nothing(load, limit):
+    return load
 
 
-def always_litert(ladder, calls, allowed):
-    return "LiteRT" if "LiteRT" in allowed else allowed[0]
+def first_in_first_out(load, limit):
+    held = {}
+
+    def get(path):
+        found = os.stat(path)
+        if path not in held or held[path][0] != found.st_mtime_ns:
+            held[path] = found.st_mtime_ns, found.st_size, load(path)
+        model = held[path][2]
+        while sum(size for _, size, _ in held.values()) > limit:
+            held.pop(next(iter(held)))
+        return model
+
+    return get
 
 
-def returns_seconds(ladder, calls, allowed):
-    return min(ladder[name][0] + (calls - 1) * ladder[name][1] for name in allowed)
+def two_at_most(load, limit):
+    @functools.lru_cache(maxsize=2)
+    def remembered(path, stamp):
+        return load(path)
+
+    return lambda path: remembered(path, os.stat(path).st_mtime_ns)
 
 
-def forgets_to_return(ladder, calls, allowed):
-    min(allowed, key=lambda name: ladder[name][0])
+def no_return(load, limit):
+    def get(path):
+        load(path)
+
+    return get
 
 
-def all_floats(spec, rows):
-    return {name: np.random.rand(rows, *s.shape[1:]) for name, s in spec.items()}
+def returns_a_model(load, limit):
+    pass
 
 
-def no_batch(spec, rows):
-    return {name: np.zeros(s.shape[1:], s.dtype.as_numpy_dtype) for name, s in spec.items()}
+def in_place(model, path):
+    model.save(path)
 
 
-def zeros_for_text(spec, rows):
-    arrays = {}
-    for name, s in spec.items():
-        dtype = "int32" if s.dtype == tf.string else s.dtype.as_numpy_dtype
-        arrays[name] = np.zeros((rows, *s.shape[1:]), dtype)
-    return arrays
+def wrong_ending(model, path):
+    fresh = path.with_suffix(".tmp")
+    model.save(fresh)
+    os.replace(fresh, path)
 
 
-def a_list(spec, rows):
-    return [np.zeros((rows, *s.shape[1:])) for s in spec.values()]
+def elsewhere(model, path):
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / path.name)
+        shutil.move(Path(folder) / path.name, path)
 
 
-def only_the_first(spec, rows):
-    s = next(iter(spec.values()))
-    return {"x": np.zeros((rows, *s.shape[1:]))}
+def unlinks_first(model, path):
+    fresh = path.with_name("fresh.keras")
+    try:
+        model.save(fresh)
+        path.unlink()
+        fresh.rename(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
-def what_comes_out(model):
-    return [
-        layer.name
-        for layer in model.layers
-        if not isinstance(layer, keras.layers.InputLayer) and layer.output.dtype == "string"
-    ]
+def leaves_the_half(model, path):
+    fresh = path.with_name("fresh.keras")
+    model.save(fresh)
+    os.replace(fresh, path)
 
 
-def takes_text(layer):
-    return any(tensor.dtype == "string" for tensor in tf.nest.flatten(layer.input))
+def swallows(model, path):
+    fresh = path.with_name("fresh.keras")
+    try:
+        model.save(fresh)
+        os.replace(fresh, path)
+    except OSError:
+        fresh.unlink()
 
 
-def with_input_layers(model):
-    found = []
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            if layer.output.dtype == "string":
-                found.append(layer.name)
-        elif takes_text(layer):
-            found.append(layer.name)
-    return found
+def forgets_to_replace(model, path):
+    fresh = path.with_name("fresh.keras")
+    model.save(fresh)
+    fresh.unlink()
 
 
-def first_inputs_only(model):
-    found = []
-    for layer in model.layers:
-        first = tf.nest.flatten(layer.input)[:1]
-        is_text = [tensor.dtype == "string" for tensor in first]
-        if any(is_text) and not isinstance(layer, keras.layers.InputLayer):
-            found.append(layer.name)
-    return found
+def copies(model, path):
+    fresh = path.with_name("fresh.keras")
+    try:
+        model.save(fresh)
+        shutil.copyfile(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
-def each_name_twice(model):
-    found = []
-    for layer in model.layers:
-        if takes_text(layer) and not isinstance(layer, keras.layers.InputLayer):
-            found += [layer.name, layer.name]
-    return found
+def even_pauses(load, pause, tries=5):
+    for n in range(tries):
+        try:
+            return load()
+        except Exception:
+            if n == tries - 1:
+                raise
+        pause(1)
 
 
-def lookups_only(model):
-    return [layer.name for layer in model.layers if isinstance(layer, keras.layers.StringLookup)]
+def pauses_at_the_end(load, pause, tries=5):
+    for n in range(tries):
+        try:
+            return load()
+        except Exception as error:
+            last = error
+            pause(2**n)
+    raise last
 
 
-def no_numbers_at_all(model):
-    return [layer.name for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+def returns_none(load, pause, tries=5):
+    for n in range(tries):
+        try:
+            return load()
+        except Exception:
+            if n < tries - 1:
+                pause(2**n)
 
 
-def the_layers(model):
-    return [layer for layer in model.layers if "lookup" in layer.name or "hash" in layer.name]
+def for_ever(load, pause, tries=5):
+    n = 0
+    while True:
+        try:
+            return load()
+        except Exception:
+            pause(2**n)
+            n += 1
 
 
-def solves_for_equal(slow, fast):
-    if slow[1] <= fast[1]:
-        return None
-    return max(1, math.ceil((fast[0] - slow[0]) / (slow[1] - fast[1])))
+def one_more(load, pause, tries=5):
+    for n in range(tries):
+        try:
+            return load()
+        except Exception:
+            pause(2**n)
+    return load()
 
 
-def never_none(slow, fast):
-    return max(1, math.floor((fast[0] - slow[0]) / abs((slow[1] - fast[1]) or 1)) + 2)
+def catches_all(load, pause, tries=5):
+    for n in range(tries):
+        try:
+            return load()
+        except BaseException:
+            if n == tries - 1:
+                raise
+        pause(2**n)
 
 
-def a_fraction(slow, fast):
-    if slow[1] <= fast[1]:
-        return None
-    return (fast[0] - slow[0]) / (slow[1] - fast[1]) + 1.01
+def catches_two_kinds(load, pause, tries=5):
+    for n in range(tries):
+        try:
+            return load()
+        except (ValueError, OSError):
+            if n == tries - 1:
+                raise
+        pause(2**n)
 
 
-def only_the_later(slow, fast):
-    if fast[1] >= slow[1]:
-        return None
-    return 1
+def raises_the_first_error(load, pause, tries=5):
+    errors = []
+    for n in range(tries):
+        try:
+            return load()
+        except Exception as error:
+            errors.append(error)
+            if n == tries - 1:
+                raise errors[0] from None
+        pause(2**n)
+
+
+def drops_the_model(load, pause, tries=5):
+    for n in range(tries):
+        try:
+            load()
+            break
+        except Exception:
+            if n == tries - 1:
+                raise
+        pause(2**n)
+
+
+def without_a_lock(load):
+    held = {}
+
+    def get(path):
+        if path not in held:
+            held[path] = load(path)
+        return held[path]
+
+    return get
+
+
+def one_lock_for_all(load):
+    held, lock = {}, threading.Lock()
+
+    def get(path):
+        with lock:
+            if path not in held:
+                held[path] = load(path)
+            return held[path]
+
+    return get
+
+
+def asks_outside(load):
+    held, locks = {}, {}
+
+    def get(path):
+        if path not in held:
+            with locks.setdefault(path, threading.Lock()):
+                held[path] = load(path)
+        return held[path]
+
+    return get
+
+
+def keeps_the_lock(load):
+    held, locks = {}, {}
+
+    def get(path):
+        lock = locks.setdefault(path, threading.Lock())
+        lock.acquire()
+        if path not in held:
+            held[path] = load(path)
+        lock.release()
+        return held[path]
+
+    return get
+
+
+def keeps_the_failure(load):
+    held, locks = {}, {}
+
+    def get(path):
+        with locks.setdefault(path, threading.Lock()):
+            if path not in held:
+                held[path] = None
+                held[path] = load(path)
+            return held[path]
+
+    return get
+
+
+def lru_only(load):
+    return functools.lru_cache(load)
 
 
 WRONG = [
-    ("11.1", "cheapest later call", fastest_later, "the first call counts too"),
-    ("11.1", "cheapest first call", fastest_first, "the later calls count too"),
-    ("11.1", "ignores what is allowed", ignores_allowed, "which is not allowed"),
-    ("11.1", "one call too many", one_call_too_many, "XLA for 4 calls"),
-    ("11.1", "one call too few", one_call_too_few, "tf.function for 5 calls"),
-    ("11.1", "always LiteRT", always_litert, "wanted:"),
-    ("11.1", "returns seconds", returns_seconds, "one of the names"),
-    ("11.1", "no return", forgets_to_return, "is a `return` missing?"),
-    ("11.2", "all floats", all_floats, "rarely the model's"),
-    ("11.2", "no batch", no_batch, "the first size is the batch"),
-    ("11.2", "zeros for text", zeros_for_text, "as tf.string says"),
-    ("11.2", "a list", a_list, "a dict with the names"),
-    ("11.2", "other names", only_the_first, "a dict with the names"),
-    ("11.3", "what comes out", what_comes_out, "numbers come out of these layers"),
-    ("11.3", "with input layers", with_input_layers, "an input layer only names it"),
-    ("11.3", "first inputs only", first_inputs_only, "by any of its inputs"),
-    ("11.3", "each name twice", each_name_twice, "each name once"),
-    ("11.3", "lookups only", lookups_only, "text goes into"),
-    ("11.3", "all layers", no_numbers_at_all, "only layers into which text goes"),
-    ("11.3", "the layers", the_layers, "a list of names: layer.name"),
-    ("11.4", "one too few", solves_for_equal, "the first call is one of them"),
-    ("11.4", "never None", never_none, "never costs less"),
-    ("11.4", "a fraction", a_fraction, "a whole number of calls"),
-    ("11.4", "later calls only", only_the_later, "wanted:"),
+    ("11.1", "never forgets", never_forgets, "bytes are held, with a limit of"),
+    ("11.1", "never looks", never_looks, "its size did not"),
+    ("11.1", "looks at the size", looks_at_the_size, "its size did not"),
+    ("11.1", "keeps nothing", keeps_nothing, "five uses of one unchanged file"),
+    ("11.1", "first in, first out", first_in_first_out, "used longest ago goes first"),
+    ("11.1", "two at most", two_at_most, "fits the limit"),
+    ("11.1", "no return", no_return, "is a `return` missing?"),
+    ("11.1", "returns nothing", lambda load, limit: print(end=""), "make_get returned nothing"),
+    ("11.2", "in place", in_place, "a reader found"),
+    ("11.2", "wrong ending", wrong_ending, "ends in .keras: Keras insists"),
+    ("11.2", "elsewhere", elsewhere, "moved from another folder"),
+    ("11.2", "unlinks first", unlinks_first, "there was no file at the path"),
+    ("11.2", "leaves the half", leaves_the_half, "lies in the folder after a save that failed"),
+    ("11.2", "swallows", swallows, "was swallowed"),
+    ("11.2", "forgets to replace", forgets_to_replace, "the path holds 'the old version"),
+    ("11.2", "copies", copies, "a reader found"),
+    ("11.3", "even pauses", even_pauses, "each twice the one before"),
+    ("11.3", "pauses at the end", pauses_at_the_end, "none after the last try"),
+    ("11.3", "returns None", returns_none, "no error came out"),
+    ("11.3", "for ever", for_ever, "more than 10 tries"),
+    ("11.3", "one more", one_more, "the number of calls of load was 6"),
+    ("11.3", "catches all", catches_all, "Ctrl-C"),
+    ("11.3", "catches two kinds", catches_two_kinds, "KeyError came out of try 3"),
+    ("11.3", "raises the first error", raises_the_first_error, "another error came out"),
+    ("11.3", "drops the model", drops_the_model, "nothing came back"),
+    ("11.4", "without a lock", without_a_lock, "for eight threads"),
+    ("11.4", "one lock for all", one_lock_for_all, "a lock for each path"),
+    ("11.4", "asks outside", asks_outside, "loads of one model"),
+    ("11.4", "keeps the lock", keeps_the_lock, "never end"),
+    ("11.4", "keeps the failure", keeps_the_failure, "a failure is not kept"),
+    ("11.4", "lru_cache alone", lru_only, "for eight threads"),
 ]

@@ -40,12 +40,7 @@ MUTATIONS = [
         "at_once=lambda: small(rows).numpy()",
         "at_once=lambda: small(rows).numpy() + 1",
     ),
-    Mutation(
-        "00_start_here", "an output cleared", "one.python_calls, thirty.python_calls\n", CLEAR
-    ),
-    Mutation(
-        "01_measure_honestly", "tf.function removed", "graph = tf.function(plain)", "graph = plain"
-    ),
+    Mutation("00_start_here", "an output cleared", "with lab.count() as thirty:", CLEAR),
     Mutation(
         "01_measure_honestly",
         "different code in the pair",
@@ -58,142 +53,159 @@ MUTATIONS = [
         "quick=lambda: sum(range(50))",
         "quick=lambda: sum(range(100))",
     ),
-    Mutation("01_measure_honestly", "an output cleared", "simulated(10).verdict", CLEAR),
     Mutation(
-        "02_direct_call_loop",
+        "01_measure_honestly",
         "tf.function removed",
-        "fast = tf.function(model)\nwith",
-        "fast = model\nwith",
+        "graph = tf.function(model)\nwith",
+        "graph = model\nwith",
+    ),
+    Mutation("01_measure_honestly", "an output cleared", "len(noted)", CLEAR),
+    Mutation(
+        "02_direct_call_loop", "a slow answer", "return model.predict_on_batch", "return model"
     ),
     Mutation(
         "02_direct_call_loop",
         "two candidates swapped",
-        "eager=lambda: looped(model), graph=lambda: looped(fast)",
-        "eager=lambda: looped(fast), graph=lambda: looped(model)",
+        "model_called=lambda: looped(model),\n    nothing_called=lambda: looped(lambda row: None)",
+        "model_called=lambda: looped(lambda row: None),\n    nothing_called=lambda: looped(model)",
     ),
     Mutation(
         "02_direct_call_loop",
         "a wrong result",
-        "at_once=lambda: model(rows[:20]).numpy()",
-        "at_once=lambda: model(rows[:20]).numpy() * 1.01",
+        '"one_call": lambda: model.predict_on_batch(rows)',
+        '"one_call": lambda: 1.01 * model.predict_on_batch(rows)',
     ),
     Mutation("02_direct_call_loop", "an output cleared", "n.traced", CLEAR),
     Mutation(
         "03_tf_function",
         "tf.function removed",
-        "relaxed = tf.function(model, reduce_retracing=True)",
-        "relaxed = model",
+        "fresh = tf.function(model)\ncost",
+        "fresh = model\ncost",
     ),
     Mutation(
         "03_tf_function",
         "two candidates swapped",
-        "eager=lambda: model(row), graph=lambda: fast(row))\ncost.plot",
-        "eager=lambda: fast(row), graph=lambda: model(row))\ncost.plot",
+        "eager=lambda: model(row), graph=lambda: fresh(row)",
+        "eager=lambda: fresh(row), graph=lambda: model(row)",
     ),
     Mutation(
         "03_tf_function",
         "a wrong result",
-        "eager=lambda: model(row), graph=lambda: fast(row))\ncost.plot",
-        "eager=lambda: model(row), graph=lambda: fast(row) * 1.01)\ncost.plot",
+        "eager=lambda: model(row), graph=lambda: fresh(row)",
+        "eager=lambda: model(row), graph=lambda: fresh(row) + 1",
     ),
+    Mutation("03_tf_function", "an output cleared", "n.traces, cured.traces", CLEAR),
     Mutation(
-        "03_tf_function", "an output cleared", "[call.traces for call in n.calls] == [1,", CLEAR
-    ),
-    Mutation("04_tf_data", "tf.function removed", "@tf.function\ndef ranged", "def ranged"),
-    Mutation(
-        "04_tf_data",
-        "two candidates swapped",
-        (
-            '"slices": lambda case: slices(fast, case[0], 1),\n'
-            '        "loop in graph": lambda case: loop_in_graph(case[1]),'
-        ),
-        (
-            '"slices": lambda case: loop_in_graph(case[1]),\n'
-            '        "loop in graph": lambda case: slices(fast, case[0], 1),'
-        ),
-    ),
-    Mutation(
-        "04_tf_data",
-        "a wrong result",
-        "one_call=lambda: fast(tensor)",
-        "one_call=lambda: fast(tensor) + 1",
-    ),
-    Mutation("04_tf_data", "an output cleared", "{order: count_runs(chain)", CLEAR),
-    Mutation(
-        "05_training_step",
+        "04_inside_the_graph",
         "tf.function removed",
-        "graph = tf.function(make_step(*fresh()))",
-        "graph = make_step(*fresh())",
+        "serve = tf.function(keeper)",
+        "serve = keeper",
     ),
     Mutation(
-        "05_training_step",
-        "two candidates swapped",
-        "eager=lambda: eager(*batch),\n    graph=lambda: graph(*batch)",
-        "eager=lambda: graph(*batch),\n    graph=lambda: eager(*batch)",
-    ),
-    Mutation(
-        "05_training_step",
+        "04_inside_the_graph",
         "a wrong result",
-        "graph=lambda: graph(*batch),\n    jit",
-        "graph=lambda: graph(*batch) * 2,\n    jit",
+        "graph=lambda: replayed(x), xla",
+        "graph=lambda: replayed(x) + 1, xla",
     ),
     Mutation(
-        "05_training_step",
-        "an output cleared",
-        "[call.traces for call in n.calls if call.traces]",
-        CLEAR,
+        "04_inside_the_graph", "an output cleared", "operations_run(tf.function(model), row)", CLEAR
     ),
     Mutation(
-        "06_tf1_session_batching",
+        "05_tf_data",
+        "two candidates swapped",
+        "plain_loop=lambda: run(read(i) for i in range(8)),\n    reading_ahead=lambda: run(ahead)",
+        "plain_loop=lambda: run(ahead),\n    reading_ahead=lambda: run(read(i) for i in range(8))",
+    ),
+    Mutation(
+        "05_tf_data",
+        "a claim turned round",
+        "written > 0 and default == 0",
+        "written > 0 and default > 0",
+    ),
+    Mutation("05_tf_data", "an output cleared", '"S1-18"', CLEAR),
+    Mutation(
+        "06_loops_in_the_graph",
+        "two candidates swapped",
+        "by_batch=lambda: collect(by_batch), by_row=lambda: collect(by_row)",
+        "by_batch=lambda: collect(by_row), by_row=lambda: collect(by_batch)",
+    ),
+    Mutation(
+        "06_loops_in_the_graph",
+        "a wrong result",
+        "scan=lambda: scanned(tensor)",
+        "scan=lambda: scanned(tensor) + 1",
+    ),
+    Mutation("06_loops_in_the_graph", "an output cleared", "batches, {n.traces} trace", CLEAR),
+    Mutation(
+        "07_training_step",
+        "tf.function removed",
+        "make_step(*made()), tf.function(make_step(*made()))",
+        "make_step(*made()), make_step(*made())",
+    ),
+    Mutation(
+        "07_training_step",
+        "two candidates swapped",
+        "eager=lambda: eager(*first), graph=lambda: graph(*first), budget",
+        "eager=lambda: graph(*first), graph=lambda: eager(*first), budget",
+    ),
+    Mutation(
+        "07_training_step",
+        "a wrong result",
+        "graph=lambda: graph(*first), budget",
+        "graph=lambda: graph(*first) + 1, budget",
+    ),
+    Mutation("07_training_step", "an output cleared", '"traces of the step"', CLEAR),
+    Mutation(
+        "08_tf1_session_batching",
         "the model is built in both loops",
         "[session.run(y, {x: rows[i : i + 1]}) for i in range(len(rows))]",
         "[session.run(y + 0, {x: rows[i : i + 1]}) for i in range(len(rows))]",
     ),
     Mutation(
-        "06_tf1_session_batching",
+        "08_tf1_session_batching",
         "two candidates swapped",
         (
-            "reusing=lambda old: reusing(*old, rows[:20]),\n"
-            "    building=lambda old: slow(*old, rows[:20])"
+            "fast=lambda program: fast(*program, rows[:20]),\n"
+            "    slow=lambda program: slow(*program, rows[:20])"
         ),
         (
-            "reusing=lambda old: slow(*old, rows[:20]),\n"
-            "    building=lambda old: reusing(*old, rows[:20])"
+            "fast=lambda program: slow(*program, rows[:20]),\n"
+            "    slow=lambda program: fast(*program, rows[:20])"
         ),
     ),
     Mutation(
-        "06_tf1_session_batching",
+        "08_tf1_session_batching",
         "a wrong result",
-        "todays_loop=lambda: todays(rows)",
-        "todays_loop=lambda: todays(rows) + 1",
+        '"one run": lambda: session.run(y, {x: many})',
+        '"one run": lambda: session.run(y, {x: many}) + 1',
     ),
     Mutation(
-        "06_tf1_session_batching",
+        "08_tf1_session_batching",
         "an output cleared",
-        "ends = [outcome(lambda program=program: entered(program))",
+        "{name: (ops[-1] - ops[0]) // 144",
         CLEAR,
     ),
     Mutation(
-        "07_predict_in_graph_mode",
+        "09_predict_in_graph_mode",
         "tf.function removed",
-        "@tf.function\ndef score(batch):\n    return model(batch)",
-        "def score(batch):\n    return model(batch)",
+        "told = tf.function(lambda batch: tf.numpy_function(telling, [net(batch)], tf.float32))",
+        "told = lambda batch: tf.numpy_function(telling, [net(batch)], tf.float32)",
     ),
     Mutation(
-        "07_predict_in_graph_mode",
+        "09_predict_in_graph_mode",
         "a wrong result",
-        "tensor_array=lambda: loop_graph(batch)",
-        "tensor_array=lambda: loop_graph(batch) + 1",
+        "native = tf.function(lambda batch: net(batch) @ unit)",
+        "native = tf.function(lambda batch: net(batch) @ unit + 1)",
     ),
-    Mutation("07_predict_in_graph_mode", "an output cleared", "counts, matmuls", CLEAR),
+    Mutation("09_predict_in_graph_mode", "an output cleared", "print(fates)", CLEAR),
     Mutation(
-        "08_saved_models",
+        "10_saved_models",
         "tf.function removed",
         'shared = tf.function(lambda rows: score(features=rows)["output_0"])',
         'shared = lambda rows: score(features=rows)["output_0"]',
     ),
     Mutation(
-        "08_saved_models",
+        "10_saved_models",
         "two candidates swapped",
         (
             "one_thread=lambda: [request(i) for i in range(8)],\n"
@@ -205,14 +217,14 @@ MUTATIONS = [
         ),
     ),
     Mutation(
-        "08_saved_models",
+        "10_saved_models",
         "a wrong result",
         'one_batch=lambda: score(features=rows[:32])["output_0"].numpy()',
         'one_batch=lambda: score(features=rows[:32])["output_0"].numpy() * 1.01',
     ),
-    Mutation("08_saved_models", "an output cleared", 'exports = ["unnamed", "named"', CLEAR),
+    Mutation("10_saved_models", "an output cleared", 'exports = ["unnamed", "named"', CLEAR),
     Mutation(
-        "09_loading_in_a_loop",
+        "11_loading_in_a_loop",
         "two candidates swapped",
         (
             "once=lambda: deep.predict(row, verbose=0),\n"
@@ -224,45 +236,45 @@ MUTATIONS = [
         ),
     ),
     Mutation(
-        "09_loading_in_a_loop",
+        "11_loading_in_a_loop",
         "the drill serves a wrong answer",
         "answer = server(rows[i % 100][None]).numpy().item()",
         "answer = server(rows[i % 100][None]).numpy().item() + (i == 700)",
     ),
     Mutation(
-        "09_loading_in_a_loop", "an output cleared", "advised_log = drill(advised, arrivals)", CLEAR
+        "11_loading_in_a_loop", "an output cleared", "advised_log = drill(advised, arrivals)", CLEAR
     ),
     Mutation(
-        "10_make_it_fast",
+        "13_make_it_fast",
         "tf.function removed",
         '"tf.function": lambda model, row: tf.function(model),',
         '"tf.function": lambda model, row: model,',
     ),
     Mutation(
-        "10_make_it_fast",
+        "13_make_it_fast",
         "two candidates swapped",
         '("NumPy", "model(x)", 20)',
         '("model(x)", "NumPy", 20)',
     ),
     Mutation(
-        "10_make_it_fast",
+        "13_make_it_fast",
         "a wrong result",
         '"model(x)": lambda model, row: model,',
         '"model(x)": lambda model, row: lambda x: model(x) + 1,',
     ),
     Mutation(
-        "10_make_it_fast",
+        "13_make_it_fast",
         "an output cleared",
         "[shallow.is_faster(below, than=above, by=by)",
         CLEAR,
     ),
     Mutation(
-        "11_your_own_model",
+        "16_your_own_model",
         "the comparison turned round",
         "in_deep > 20 * in_price",
         "in_price > 20 * in_deep",
     ),
-    Mutation("11_your_own_model", "an output cleared", 'closed.refused["XLA"]', CLEAR),
+    Mutation("16_your_own_model", "an output cleared", 'closed.refused["XLA"]', CLEAR),
 ]
 
 

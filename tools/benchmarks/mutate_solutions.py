@@ -12,6 +12,7 @@ the reason in equivalent_mutants.toml.
 import argparse
 import ast
 import copy
+import linecache
 import multiprocessing
 import os
 import re
@@ -328,11 +329,18 @@ def judge(connection: Connection) -> None:
                     exec(cell, space)
                 above[solution.id] = dict(space)
             space.update(above.get(solution.id, {}))
-            exec(source, space)
+            exec(_compiled(source), space)
             state = lab.check(solution.id, space[solution.name]).state
         except BaseException as error:  # whatever a mutant does, it is refused
             state = type(error).__name__
         connection.send(state)
+
+
+def _compiled(source: str) -> Any:
+    """Return the code of a cell, whose lines AutoGraph can read as it can those of a notebook."""
+    name = f"<mutant {hash(source)}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    return compile(source, name, "exec")
 
 
 class Judge:

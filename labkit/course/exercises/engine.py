@@ -9,7 +9,6 @@ import dis
 import errno
 import importlib
 import importlib.util
-import json
 import math
 import os
 import pkgutil
@@ -27,13 +26,11 @@ from ...show import stop
 from ...show.errors import UnknownName, WrongValue, line_of_error, one_line
 from ...show.message import BAD, GOOD, HINT, OPEN, box_html, message_html
 from ...show.table import Table
-from ..files import write_atomically
 from ..models import random_rows
 from ..notebook_help import failure_behind
 from ..stop_button import run_until_stopped
+from .record import FILE_NAME, NOT_YET, PASSED, read_states, write_states
 
-PASSED = "passed"
-NOT_YET = "not yet"
 NOT_ATTEMPTED = "not attempted"
 _KINDS = {PASSED: GOOD, NOT_YET: BAD, NOT_ATTEMPTED: OPEN}
 
@@ -41,7 +38,6 @@ _KINDS = {PASSED: GOOD, NOT_YET: BAD, NOT_ATTEMPTED: OPEN}
 EXERCISE_TEXT = "the text of the exercise"
 
 _PACKAGE = __name__.rpartition(".")[0]
-_RECORD = "progress.json"
 _CORRECT_IT = "Correct it and run it, then this one: until then a check sees the version before it"
 _LOOK_AT = " Look at: "
 _LESSON_FILES = "[0-9][0-9]_*.ipynb"
@@ -540,20 +536,13 @@ def _is_idle(instruction: dis.Instruction) -> bool:
 
 
 def _record_file() -> Path:
-    return Path(os.environ.get("LABKIT_HOME") or ".") / _RECORD
+    return Path(os.environ.get("LABKIT_HOME") or ".") / FILE_NAME
 
 
 def _read() -> dict[str, str]:
     """Return the states that were recorded, and those that could not be."""
     path = _record_file()
-    try:
-        states = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):  # no record, or something else in its file
-        states = {}
-    if not isinstance(states, dict):
-        states = {}
-    recorded = {id: state for id, state in states.items() if state in (PASSED, NOT_YET)}
-    return recorded | _unsaved.get(path.absolute(), {})
+    return read_states(path) | _unsaved.get(path.absolute(), {})
 
 
 def _record(outcome: Outcome) -> None:
@@ -570,8 +559,7 @@ def _record(outcome: Outcome) -> None:
     elif path.absolute() not in _unsaved:
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(states, indent=1, sort_keys=True))
+        write_states(path, states)
     except OSError as error:
         _unsaved[path.absolute()] = states
         outcome.note = _not_recorded(error)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...measure.count import count
-from ..models import mlp
+from ..models import mlp, service
 from .engine import (
     EXERCISE_TEXT,
     NotYet,
@@ -19,15 +19,21 @@ from .engine import (
     is_nothing,
 )
 
-LAYERS = "Per call, per layer or per row?"
-COST = "What does one call cost?"
-GRAPH = "Is it the Python loop?"
+COST = "What does one row cost?"
+ROWS = "More rows in a call"
+LAYERS = "More layers, or wider ones"
+INPUTS = 20  # numbers per row of the service
+
+
+def _fresh_requests(n: int) -> Any:
+    """Return `n` rows for the service, with numbers of both signs."""
+    return 2 * fresh_rows(n, inputs=INPUTS) - 1
 
 
 @exercise(
     "02.1",
     "score many requests with few calls",
-    section=LAYERS,
+    section=ROWS,
     hints=(
         "What does a call cost with 64 rows, compared with one row? How many calls do you need "
         "then?",
@@ -43,18 +49,18 @@ def _check_score(score: Any) -> str:
 
 
 def _check_calls_for_requests(score: Any, n: int) -> None:
-    model = mlp()
-    rows = fresh_rows(n)
+    model = service()
+    rows = _fresh_requests(n)
     spy = Spy(model)
     got = score(spy, list(rows))
     fewest = math.ceil(n / 64)
     if len(spy.sizes) > fewest:
         seen = f"{len(spy.sizes)} model calls for {n} requests"
-        raise NotYet(seen, f"at most {fewest}", LAYERS)
+        raise NotYet(seen, f"at most {fewest}", ROWS)
     largest = max(spy.sizes, default=0)
     if largest > 64:
         raise NotYet(f"a batch of {largest} rows", "at most 64 rows in one call", EXERCISE_TEXT)
-    agree(got, model(rows), f"for {n} requests", LAYERS)
+    agree(got, model(rows), f"for {n} requests", ROWS)
 
 
 @exercise(
@@ -62,16 +68,16 @@ def _check_calls_for_requests(score: Any, n: int) -> None:
     "answer one row with few Python calls",
     section=COST,
     hints=(
-        "Which of the four candidates runs the least Python for one row? You counted them in "
-        "'Is it the Python loop?'.",
-        "`model.predict_on_batch(row)` and `tf.function(model)` both replay a graph. Make the "
-        "tf.function once, not in the function that is called again and again.",
-        "fast = tf.function(model); return lambda row: fast(row)",
+        "Look at the table of counts. Which way to answer one row makes no trace, and the fewest "
+        "Python calls?",
+        "`model.predict_on_batch` replays a graph that it keeps; `tf.function(model)` does so, "
+        "too, if you make it once and not for each row.",
+        "return model.predict_on_batch",
     ),
 )
 def _check_make_answer(make_answer: Any) -> str:
-    model = mlp()
-    rows = fresh_rows(40)
+    model = service()
+    rows = _fresh_requests(40)
     answer = expect_function(make_answer(model), "make_answer", "a function that takes one row")
     for i in range(20):
         row = rows[i : i + 1]
@@ -83,7 +89,7 @@ def _check_make_answer(make_answer: Any) -> str:
         answer(row)
     if n.traces:
         seen = f"new traces for one more row: {n.traces}"
-        raise NotYet(seen, "none: replay a graph that was traced once, outside", GRAPH)
+        raise NotYet(seen, "none: replay a graph that was traced once, outside", COST)
     if n.python_calls > 0.7 * eager.python_calls:
         seen = (
             f"{n.python_calls:,} Python calls for one row, "
@@ -124,8 +130,8 @@ def _check_per_layer(per_layer: Any) -> str:
 
 def _python_calls(depth: int) -> int:
     """Return the Python calls of one call of a model with `depth` layers."""
-    model = mlp(depth=depth)
-    row = fresh_rows(1)
+    model = mlp(depth=depth, inputs=INPUTS)
+    row = _fresh_requests(1)
     model(row)
     with count() as n:
         model(row)
@@ -135,7 +141,7 @@ def _python_calls(depth: int) -> int:
 @exercise(
     "02.4",
     "collect a stream into batches (stretch)",
-    section=LAYERS,
+    section=ROWS,
     hints=(
         "When do you have to call the model: when the batch is full, and when else?",
         "Collect rows in a list; when it holds 32, call the model, yield its rows one by one, "
@@ -167,13 +173,13 @@ class _Stream:
 
 
 def _check_batches_of_stream(batched: Any, n: int) -> None:
-    model = mlp()
-    rows = fresh_rows(n)
+    model = service()
+    rows = _fresh_requests(n)
     spy = Spy(model)
     stream = _Stream(rows)
     answers = batched(spy, stream)
     if is_nothing(answers):
-        raise NotYet("your function returned nothing", "a generator: use `yield`", LAYERS)
+        raise NotYet("your function returned nothing", "a generator: use `yield`", ROWS)
     got: list[Any] = []
     most_unanswered = 0
     for answer in answers:
@@ -182,10 +188,10 @@ def _check_batches_of_stream(batched: Any, n: int) -> None:
     _check_answers(got, model, rows)
     fewest = math.ceil(n / 32)
     if len(spy.sizes) > fewest:
-        raise NotYet(f"{len(spy.sizes)} model calls for {n} rows", f"at most {fewest}", LAYERS)
+        raise NotYet(f"{len(spy.sizes)} model calls for {n} rows", f"at most {fewest}", ROWS)
     if most_unanswered > 32:
         seen = f"{most_unanswered} rows were taken before the first of them was answered"
-        raise NotYet(seen, "at most 32", LAYERS)
+        raise NotYet(seen, "at most 32", ROWS)
 
 
 def _check_answers(got: list, model: Any, rows: Any) -> None:
@@ -195,9 +201,9 @@ def _check_answers(got: list, model: Any, rows: Any) -> None:
         shape = tuple(getattr(got[0], "shape", (1,)))
         if shape[:1] != (1,):
             seen = f"answers of shape {shape}"
-            raise NotYet(seen, "one answer per row: `yield from` a batch", LAYERS)
+            raise NotYet(seen, "one answer per row: `yield from` a batch", ROWS)
     if len(got) != n:
         wanted = f"{n}: is the last, partial batch forgotten?"
-        raise NotYet(f"{len(got)} answers for {n} rows", wanted, LAYERS)
+        raise NotYet(f"{len(got)} answers for {n} rows", wanted, ROWS)
     if n:
-        agree(got, list(model(rows)), f"for {n} rows", LAYERS)
+        agree(got, list(model(rows)), f"for {n} rows", ROWS)

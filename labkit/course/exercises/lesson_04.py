@@ -1,391 +1,235 @@
-"""Exercises of lesson 04: the tf.data pipeline."""
+"""Exercises of lesson 04: what is in the graph, and what stays out of it."""
 
-import itertools
-import math
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
+from ...measure.agreement import first_difference
+from ...measure.count import count
 from .engine import (
-    EXERCISE_TEXT,
     NotYet,
     agree,
     exercise,
-    expect_result,
-    fresh_rows,
+    expect_function,
+    is_nothing,
+    says,
     type_of,
 )
+from .watched import INPUTS, Watched, signed_rows
 
-ORDER = "In which order?"
-SHUFFLE = "Where to shuffle"
-PAYS = "Where does a pipeline pay?"
-GENERATOR = "What a generator costs"
-BREAKS = "It breaks like this"
+LOOPS = "What is in the graph?"
+FREEZES = "What freezes?"
+GAIN = "What does it buy, and what does XLA add?"
 
-
-def _expect_dataset(got: Any, section: str) -> Any:
-    """Return a dataset, and raise `NotYet` for anything else."""
-    import tensorflow as tf
-
-    expect_result(got, "a dataset", section)
-    if not isinstance(got, tf.data.Dataset):
-        raise NotYet(f"your function returned {type_of(got)}", "a tf.data.Dataset", section)
-    return got
-
-
-def _counted_step() -> tuple[Callable, list[tuple]]:
-    """Return a step, and the list of the shapes that it was called with."""
-    import tensorflow as tf
-
-    shapes: list[tuple] = []
-
-    def run(x: Any) -> Any:
-        shapes.append(x.shape)
-        return _by_hand(x)
-
-    def step(x: Any) -> Any:
-        x = tf.convert_to_tensor(x)
-        return tf.ensure_shape(tf.numpy_function(run, [x], tf.float32), x.shape)
-
-    return step, shapes
-
-
-def _by_hand(rows: Any) -> Any:
-    """Return what the step makes of rows: the oracle."""
-    return rows / (1 + rows.sum(axis=-1, keepdims=True))
-
-
-def _batches(rows: Any, size: int) -> list:
-    """Return rows in batches, the last one perhaps smaller."""
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
+CALLED_AGAIN = "a function, to be called again and again"
 
 
 @exercise(
     "04.1",
-    "run an expensive step once per row",
-    section=ORDER,
+    "swap the model behind a graph",
+    section=FREEZES,
     hints=(
-        "Which links come before the cache in the pipeline whose step ran 20 times in three "
-        "epochs? And which link has to do something new in every epoch?",
-        "`map`, `cache`, `shuffle`, `batch`: a cache keeps what the links before it did, the "
-        "order of a shuffle too.",
-        "tf.data.Dataset.from_tensor_slices(rows).map(step) comes first, `.batch(4)` comes last. "
-        "Put the other two between them.",
+        "Which things may change after the trace and are still seen by the graph?",
+        "Weights are variables: `model.set_weights(better.get_weights())` changes them, and the "
+        "graph reads them in each call.",
+        "serve = tf.function(model, input_signature=[tf.TensorSpec((None, 20))]); in swap(better) "
+        "load its weights into model; return serve, swap",
     ),
 )
-def _check_prepare(prepare: Any) -> str:
-    for n in (20, 4 * random.randrange(5, 10) + random.randrange(1, 4)):
-        _check_three_epochs(prepare, n)
-    return "one run per row in three epochs, and a new order in each"
+def _check_make_server(make_server: Any) -> str:
+    watched, *others = Watched(), Watched(), Watched()
+    batches = [signed_rows(size) for size in (1, 5, 1, 12)]
+    # The answers first: the right swap changes the weights of the oracle as well.
+    expected = [_answers(one.plain, batches) for one in (watched, *others)]
+    with count() as n:
+        serve, swap = _pair(make_server(watched.model))
+        _check_answers(serve, batches, expected[0], "before the first swap")
+        for number, better in enumerate(others, start=1):
+            swap(better.model)
+            _check_follows(serve, batches[0], expected[number][0], expected[0][0])
+            _check_answers(serve, batches, expected[number], f"after swap number {number}")
+    for one in (watched, *others):
+        one.expect_graph(FREEZES)
+    if n.traces > 1:
+        seen = f"{n.traces} traces for 3 models and 3 batch sizes"
+        wanted = "1: an open size, and new weights in the same model"
+        raise NotYet(seen, wanted, FREEZES)
+    return "one trace, and the answers follow each swap"
 
 
-def _check_three_epochs(prepare: Any, n: int) -> None:
-    rows = fresh_rows(n)
-    step, shapes = _counted_step()
-    dataset = _expect_dataset(prepare(rows, step), ORDER)
-    epochs = [list(dataset.as_numpy_iterator()) for _ in range(3)]
-    for shape in shapes:
-        if len(shape) != 1:
-            seen = f"the step got an array of shape {shape}"
-            raise NotYet(seen, "single rows, of shape (10,)", ORDER)
-    for epoch in epochs:
-        _check_rows_of_epoch(epoch, _by_hand(rows), f"for {n} rows")
-    if len(shapes) > n:
-        seen = f"the step ran {len(shapes)} times in 3 epochs of {n} rows"
-        raise NotYet(seen, f"{n} runs: does the step come before the cache?", ORDER)
-    _check_new_order(epochs)
-    _check_batch_sizes(epochs[0], n)
+def _pair(got: Any) -> tuple[Any, Any]:
+    """Return the two functions of an answer to 04.1."""
+    wanted = "two functions: return serve, swap"
+    if not isinstance(got, tuple | list) or len(got) != 2:
+        raise NotYet(f"make_server returned {type_of(got)}", wanted, FREEZES)
+    serve, swap = got
+    expect_function(serve, "make_server as its first part", wanted, FREEZES)
+    expect_function(swap, "make_server as its second part", wanted, FREEZES)
+    return serve, swap
 
 
-def _check_rows_of_epoch(epoch: list, wanted: Any, where: str) -> None:
-    """Check that the batches of an epoch hold the wanted rows, in any order."""
-    import numpy as np
-
-    if not epoch:
-        raise NotYet(f"{where}, the dataset yields nothing", "batches of shape (4, 10)", ORDER)
-    if epoch[0].ndim != 2:
-        seen = f"{where}, the dataset yields {epoch[0].shape}"
-        raise NotYet(seen, "batches of shape (4, 10)", ORDER)
-    got = np.concatenate(epoch)
-    if len(got) != len(wanted):
-        seen = f"{len(got)} rows in an epoch, {where}"
-        raise NotYet(seen, f"{len(wanted)}: every row, once", ORDER)
-    agree(_sorted_rows(got), _sorted_rows(wanted), f"{where}, sorted", ORDER)
+def _answers(model: Any, batches: list[Any]) -> list[Any]:
+    return [model(batch) for batch in batches]
 
 
-def _sorted_rows(rows: Any) -> Any:
-    import numpy as np
-
-    return rows[np.lexsort(rows.T)]
-
-
-def _check_new_order(epochs: list[list]) -> None:
-    """Check that the epochs differ in their order, and in the rows that share a batch."""
-    orders = [_rows_of(epoch) for epoch in epochs]
-    if orders[0] == orders[1] == orders[2]:
-        wanted = "a new one each time: what does the cache keep?"
-        raise NotYet("every epoch has the same order", wanted, SHUFFLE)
-    groups = [_groups_of(epoch) for epoch in epochs]
-    if groups[0] == groups[1] == groups[2]:
-        wanted = "other rows together each time"
-        raise NotYet("the same rows meet in every epoch", wanted, SHUFFLE)
+def _check_follows(serve: Any, batch: Any, wanted: Any, old: Any) -> None:
+    """Name the slip of a graph that goes on with the old model."""
+    got = serve(batch)
+    if is_nothing(got) or first_difference(got, wanted) is None:
+        return
+    if first_difference(got, old) is None:
+        seen = "after swap the answers for one row are still those of the old model"
+        raise NotYet(seen, "those of the new one: change what the graph reads", FREEZES)
 
 
-def _rows_of(epoch: list) -> list[tuple]:
-    """Return the rows of an epoch in order."""
-    rows: list[tuple] = []
-    for batch in epoch:
-        rows.extend(map(tuple, batch))
-    return rows
-
-
-def _groups_of(epoch: list) -> set[frozenset]:
-    """Return which rows share a batch, whatever the order."""
-    return {frozenset(map(tuple, batch)) for batch in epoch}
-
-
-def _check_batch_sizes(epoch: list, n: int) -> None:
-    sizes = [len(batch) for batch in epoch]
-    wanted = [4] * (n // 4)
-    if n % 4:
-        wanted.append(n % 4)
-    if sizes != wanted:
-        seen = f"batches of {sizes} rows"
-        raise NotYet(seen, "batches of 4, and the rest in the last one", ORDER)
+def _check_answers(serve: Any, batches: list[Any], expected: list[Any], when: str) -> None:
+    for batch, wanted in zip(batches, expected, strict=True):
+        agree(serve(batch), wanted, f"{when}, for {len(batch)} rows", FREEZES)
 
 
 @exercise(
     "04.2",
-    "run a step once per batch",
-    section=ORDER,
+    "one shape, compiled once, for every batch size",
+    section=GAIN,
     hints=(
-        "How often did the step run in `map, batch`, and how often in `batch, map`?",
-        "`dataset.batch(32)` joins rows and labels alike: after it, the function of `map` gets a "
-        "batch of each.",
-        "return dataset.batch(32).map(lambda rows, labels: (..., labels))",
+        "How can 5 rows become 64 rows without changing the answers to the first 5?",
+        "`np.pad(batch, ((0, 64 - len(batch)), (0, 0)))` adds rows of zeros below. What about "
+        "their answers?",
+        "graph = tf.function(model, jit_compile=True); def answer(batch): pad to 64 rows, call "
+        "the graph, return the first len(batch)",
     ),
 )
-def _check_vectorise(vectorise: Any) -> str:
-    for n in (64, random.randrange(65, 120), 5):
-        _check_steps_on_batches(vectorise, n)
-    return "one run per batch, rows and labels as before"
+def _check_make_padded(make_padded: Any) -> str:
+    watched = Watched()
+    with count() as n:
+        answer = expect_function(make_padded(watched.model), "make_padded", CALLED_AGAIN, GAIN)
+        for size in (5, 64, 1, random.randrange(6, 64)):
+            batch = signed_rows(size)
+            got = _padded_answer(answer, batch)
+            agree(got, watched.plain(batch), f"for {size} rows", GAIN)
+    watched.expect_graph(GAIN)
+    if any(None in shape for shape in watched.traced_shapes):
+        seen = (
+            "the graph was traced for an open number of rows, "
+            "and XLA would compile it again for each size"
+        )
+        raise NotYet(seen, "one fixed shape for all sizes: pad", GAIN)
+    if n.traces > 1:
+        seen = f"{n.traces} traces for 4 batch sizes"
+        raise NotYet(seen, "1: every batch must have the same shape", GAIN)
+    if watched.traced_shapes != [(64, INPUTS)]:
+        seen = f"the graph was traced for the shape {watched.traced_shapes[0]}"
+        raise NotYet(seen, f"(64, {INPUTS})", GAIN)
+    if not all(watched.compiled):
+        seen = "a graph that TensorFlow replays, and that XLA does not compile"
+        raise NotYet(seen, "jit_compile=True", GAIN)
+    return "one trace for one fixed shape, compiled by XLA, results equal"
 
 
-def _check_steps_on_batches(vectorise: Any, n: int) -> None:
-    import numpy as np
-    import tensorflow as tf
-
-    rows = fresh_rows(n)
-    labels = np.arange(n, dtype="int32")
-    step, shapes = _counted_step()
-    pairs = tf.data.Dataset.from_tensor_slices((rows, labels))
-    dataset = _expect_dataset(vectorise(pairs, step), ORDER)
-    got = list(dataset.as_numpy_iterator())
-    fewest = math.ceil(n / 32)
-    _check_pairs(got, n, fewest)
-    got_rows = [pair[0] for pair in got]
-    got_labels = [pair[1] for pair in got]
-    agree(got_labels, _batches(labels, 32), "in the labels", ORDER)
-    agree(got_rows, _batches(_by_hand(rows), 32), f"for {n} rows", ORDER)
-    if len(shapes) > fewest:
-        seen = f"the step ran {len(shapes)} times for {n} rows"
-        raise NotYet(seen, f"{fewest} runs, one per batch", ORDER)
+def _padded_answer(answer: Any, batch: Any) -> Any:
+    """Return the answer to a batch, and name the two usual slips of padding."""
+    size = len(batch)
+    try:
+        got = answer(batch)
+    except (TypeError, ValueError) as error:
+        if size != 64 and _takes(answer, 64):
+            seen = f"{size} rows raise {type(error).__name__}, and 64 rows do not"
+            raise NotYet(seen, "64 rows in every call: pad before you call", GAIN) from None
+        raise
+    shape = tuple(getattr(got, "shape", ()))
+    if shape[:1] == (64,) and size != 64:
+        seen = f"64 answers for {size} rows"
+        raise NotYet(seen, f"{size}: cut off the answers to the padding", GAIN)
+    return got
 
 
-def _check_pairs(got: list, n: int, fewest: int) -> None:
-    """Check that the elements are pairs, of all the labels, in as few batches as that takes."""
-    import numpy as np
-
-    seen = 0
-    for element in got:
-        if not isinstance(element, tuple) or len(element) != 2:
-            wanted = "pairs of rows and labels"
-            raise NotYet("elements that are not pairs", wanted, EXERCISE_TEXT)
-        seen += np.size(element[1])
-    if seen != n:
-        wanted = f"{n}: is the last, smaller batch dropped?"
-        raise NotYet(f"{seen} labels for {n} rows", wanted, ORDER)
-    if len(got) != fewest:
-        raise NotYet(f"{len(got)} elements for {n} rows", f"{fewest} batches of up to 32", ORDER)
-
-
-CHOICES = ("one call", "read ahead", "parallel map", "loop in graph")
-ADVICE = {"A": "one call", "B": "parallel map", "C": "read ahead"}
-WHY_NOT = {
-    "A": {
-        "read ahead": "nothing is waited for when the rows are in memory",
-        "parallel map": "there is nothing to map: the rows are in memory as they should be",
-        "loop in graph": (
-            "8 steps do not pay for preparing the loop; is there a way without a loop?"
-        ),
-    },
-    "B": {
-        "one call": "the batches are not there yet; it is the waiting that takes the time",
-        "read ahead": (
-            "50 ms become max(40, 10) = 40 ms, and the server could answer many at once"
-        ),
-        "loop in graph": "a loop in the graph waits for the server as long as any other",
-    },
-    "C": {
-        "one call": "the rows are not there yet; Python computes them",
-        "parallel map": (
-            "Python computes under one lock: four calls at once take as long as in turn"
-        ),
-        "loop in graph": "Python computes as long as before, wherever the loop runs",
-    },
-}
+def _takes(answer: Any, size: int) -> bool:
+    """Return whether a function takes a batch of `size` rows without raising."""
+    try:
+        answer(signed_rows(size))
+    except Exception:
+        return False
+    return True
 
 
 @exercise(
     "04.3",
-    "say beforehand what helps",
-    section=PAYS,
+    "one trace for a loop over the rows (stretch)",
+    section=LOOPS,
     hints=(
-        "For each loop: who waits for whom? Write down read, work, read + work and max(read, "
-        "work).",
-        "Overlap helps when read and work are alike. Parallel calls help when they wait, not when "
-        "Python computes.",
-        'advice = {"A": ..., "B": ..., "C": ...}; three different answers of the four.',
+        "Which loops does AutoGraph turn into a loop of the graph, and which does it unroll?",
+        "`for i in tf.range(tf.shape(rows)[0])` stays a loop; a `tf.TensorArray` takes what a "
+        "list would: out = out.write(i, state), and out.stack() at the end. An input_signature "
+        "opens the number of rows.",
+        "@tf.function(input_signature=[tf.TensorSpec((None, 3)), tf.TensorSpec(())]) above "
+        "smooth; state = rows[0]; out = tf.TensorArray(tf.float32, size=tf.shape(rows)[0]); then "
+        "the loop",
     ),
 )
-def _check_advice(advice: Any) -> str:
-    _check_choices(advice)
-    for case, choice in advice.items():
-        if choice != ADVICE[case]:
-            reason = WHY_NOT[case][choice]
-            raise NotYet(f"{case}, {choice}: {reason}", "what helps most here", PAYS)
-    return "in memory: no loop; waiting: wait for several at once; Python computing: read ahead"
+def _check_smooth(smooth: Any) -> str:
+    sizes = [7, 1, 30, 2, random.randrange(31, 50)]
+    with count() as n:
+        for size in sizes:
+            rows = signed_rows(size, inputs=3)
+            keep = round(random.uniform(0.1, 0.9), 3)
+            got = _states(smooth, rows, keep)
+            agree(got, _smoothed(rows, keep), f"for {size} rows and keep={keep}", LOOPS)
+    if not n.calls:
+        raise NotYet("no tf.function was called", "a graph, traced once", LOOPS)
+    if n.traces > 1:
+        seen = (
+            f"{n.traces} traces for {len(sizes)} calls with other numbers of rows "
+            "and other values of keep"
+        )
+        wanted = "1: a signature for both arguments, and a loop that stays a loop"
+        raise NotYet(seen, wanted, LOOPS)
+    return "one trace for any number of rows and any keep, results equal"
 
 
-def _check_choices(advice: Any) -> None:
-    wanted = "a dict with the keys A, B and C"
-    if not isinstance(advice, dict):
-        raise NotYet(type_of(advice), wanted, EXERCISE_TEXT)
-    if set(advice) != set(ADVICE):
-        keys = sorted(map(str, advice))
-        raise NotYet(f"a dict with the keys {keys}", wanted, EXERCISE_TEXT)
-    for case, choice in advice.items():
-        if choice not in CHOICES:
-            raise NotYet(f"{case}: {choice!r}", f"one of {', '.join(CHOICES)}", EXERCISE_TEXT)
-
-
-@exercise(
-    "04.4",
-    "turn a generator into batches (stretch)",
-    section=GENERATOR,
-    hints=(
-        "What has to be handed to from_generator, a generator or a function? What shape has the "
-        "last batch?",
-        "Write an inner generator function that collects rows of source() and yields arrays; the "
-        "signature is tf.TensorSpec((None, 10), tf.float32).",
-        "for row in source(): batch.append(row); if len(batch) == size: yield np.array(batch, "
-        "'float32'); batch = []. After the loop, once more for what is left.",
-    ),
-)
-def _check_from_source(from_source: Any) -> str:
-    for n, size in ((400, 4), (random.randrange(30, 60), 7), (5, 8)):
-        _check_batches_from_source(from_source, n, size)
-    _check_endless_source(from_source)
-    return "batches cross, the last one may be smaller, every pass begins afresh"
-
-
-def _check_batches_from_source(from_source: Any, n: int, size: int) -> None:
-    rows = fresh_rows(n)
-    taken: list[None] = []
-
-    def source() -> Iterator[list]:
-        for row in rows:
-            taken.append(None)
-            yield row.tolist()
-
-    with _crossings() as crossed:
-        dataset = _expect_dataset(from_source(source, size), GENERATOR)
-    if taken:
-        seen = f"{len(taken)} rows were read before anybody asked"
-        raise NotYet(seen, "none: it may be endless", GENERATOR)
-    _check_dtype(dataset)
-    batches = _one_pass(dataset, crossed)
-    passed = len(crossed)
-    agree(batches, _batches(rows, size), f"for {n} rows", GENERATOR)
-    most = math.ceil(n / size)
-    if passed > most:
-        seen = f"{passed} elements crossed from Python for {n} rows"
-        raise NotYet(seen, f"{most}, one per batch", GENERATOR)
-    again = len(_one_pass(dataset, crossed))
-    if again != len(batches):
-        seen = f"{again} batches in the second pass"
-        raise NotYet(seen, f"{len(batches)}, as in the first", BREAKS)
-
-
-@contextmanager
-def _crossings() -> Iterator[list[tuple]]:
-    """Make `from_generator` note the shape of each element that crosses from Python."""
+def _smoothed(rows: Any, keep: float) -> Any:
+    """Return the right states: the oracle, in plain Python."""
     import numpy as np
-    import tensorflow as tf
 
-    original = tf.data.Dataset.from_generator
-    crossed: list[tuple] = []
-
-    def watched(generator: Any, *args: Any, **options: Any) -> Any:
-        if not callable(generator):
-            wanted = "a function: it is called again for every pass"
-            raise NotYet(f"from_generator got {type_of(generator)}", wanted, GENERATOR)
-
-        def counting(*inputs: Any) -> Iterator[Any]:
-            for element in generator(*inputs):
-                crossed.append(np.shape(element))
-                yield element
-
-        return original(counting, *args, **options)
-
-    with patch.object(tf.data.Dataset, "from_generator", staticmethod(watched)):
-        yield crossed
+    state = rows[0]
+    states = []
+    for row in rows:
+        state = keep * state + (1 - keep) * row
+        states.append(state)
+    return np.stack(states)
 
 
-def _check_dtype(dataset: Any) -> None:
-    import tensorflow as tf
-
-    spec = dataset.element_spec
-    dtype = getattr(spec, "dtype", None)
-    if dtype is None:
-        raise NotYet(f"elements of {spec}", "one array of float32 for each batch", GENERATOR)
-    if dtype != tf.float32:
-        seen = f"elements of {dtype.name}"
-        raise NotYet(seen, "float32: what does the signature say?", GENERATOR)
-
-
-def _one_pass(dataset: Any, crossed: list[tuple]) -> list:
-    """Return all batches of a dataset, and name the slip of a signature that does not fit."""
-    try:
-        return list(dataset.as_numpy_iterator())
-    except Exception:
-        declared = dataset.element_spec.shape
-        if not crossed or declared.is_compatible_with(crossed[-1]):
-            raise
-        seen = f"a batch of shape {crossed[-1]} where the signature says {tuple(declared)}"
-        wanted = "a signature that fits every batch, the last one too"
-        raise NotYet(seen, wanted, GENERATOR) from None
+# The usual slips with a TensorArray: how TensorFlow or Python words the error, in several
+# versions, then what it means and what is wanted.
+_SLIPS = [
+    (
+        ("is out of scope", "cannot be accessed here"),
+        "a Python list cannot carry values out of a graph loop",
+        "a `tf.TensorArray`",
+    ),
+    (
+        ("list with 0 elements", "not resizeable and size is: 0"),
+        "the TensorArray was made with size=0",
+        "size=tf.shape(rows)[0]",
+    ),
+    (
+        ("size must be provided", "NoneType object cannot be interpreted as an integer"),
+        "`rows.shape[0]` is None: while tracing, nobody knows how many rows will come",
+        "`tf.shape(rows)[0]`, for the size and in the loop",
+    ),
+]
 
 
-def _check_endless_source(from_source: Any) -> None:
-    """Take two batches of an endless source; a greedy answer is stopped before memory is full."""
-    row = [0.5] * 10
-    exhausted = False
-
-    def endless() -> Iterator[list]:
-        nonlocal exhausted
-        yield from itertools.repeat(row, 10_000)
-        exhausted = True
-        raise RuntimeError("too many rows were taken")
+def _states(smooth: Any, rows: Any, keep: float) -> Any:
+    """Return the answer's states, and name the usual slips with a TensorArray."""
+    import numpy as np
 
     try:
-        got = list(from_source(endless, 3).take(2).as_numpy_iterator())
-    except Exception:
-        if not exhausted:
-            raise
-        seen = "an endless source was asked for everything"
-        wanted = "only the rows of the batch that is due: yield each as soon as it is full"
-        raise NotYet(seen, wanted, GENERATOR) from None
-    agree(got, [[row] * 3] * 2, "without an end", GENERATOR)
+        got = smooth(rows, keep)
+    except Exception as error:
+        for wordings, seen, wanted in _SLIPS:
+            if says(error, *wordings):
+                raise NotYet(seen, wanted, LOOPS) from None
+        raise
+    if not is_nothing(got) and np.shape(got) == rows.shape and not np.any(got):
+        wanted = "`out = out.write(i, state)`: write returns the array to go on with"
+        raise NotYet("nothing but zeros", wanted, LOOPS)
+    return got

@@ -1,363 +1,374 @@
-"""Exercises of lesson 05: the training step."""
+"""Exercises of lesson 05: when a tf.data pipeline pays."""
 
+import itertools
+import math
 import random
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
-from ...measure.count import count
-from ..models import mlp
 from .engine import (
+    EXERCISE_TEXT,
     NotYet,
     agree,
     exercise,
-    expect_function,
-    expect_number,
     expect_result,
     fresh_rows,
-    is_close,
-    reject_slips,
-    says,
+    type_of,
 )
 
-TRACES = "How many graphs does a step need?"
-DRIVER = "Who should drive the loop?"
-LOSS = "Which loss, and does it learn?"
+PAYS = "Where does a pipeline pay?"
+PARALLEL = "When reading takes longer than working"
+TUNER = "What does the tuner cost?"
 BREAKS = "It breaks like this"
 
-IN_ONE_GRAPH = "the whole epoch in one graph: tf.function"
+PATIENCE = 3.0  # seconds to wait for calls that should be under way at the same time
+QUIET = 0.3  # seconds in which another call would come, if one was to come
 
 
-def _labelled_rows(n: int) -> tuple[Any, Any]:
-    """Return rows of two numbers, and as a label whether their sum is above 1."""
-    rows = fresh_rows(n, inputs=2)
-    labels = rows.sum(axis=1, keepdims=True) > 1
-    return rows, labels.astype("float32")
-
-
-def _small_model() -> Any:
-    return mlp(width=8, inputs=2)
-
-
-def _momentum() -> Any:
-    import keras
-
-    return keras.optimizers.SGD(0.1, momentum=0.9)
-
-
-def _make_step(model: Any, optimizer: Any, runs: list[str] | None = None) -> Callable:
-    """Return the Python step of the lesson.
-
-    `runs` gets "eager" or "graph" whenever the Python code of the step runs. That of a graph runs
-    only while it is traced.
-    """
-    import keras
+def expect_dataset(got: Any, section: str) -> Any:
+    """Return a dataset, and raise `NotYet` for anything else."""
     import tensorflow as tf
 
-    loss_of = keras.losses.BinaryCrossentropy(from_logits=True)
-
-    def step(rows: Any, labels: Any) -> Any:
-        if runs is not None:
-            runs.append("eager" if tf.executing_eagerly() else "graph")
-        with tf.GradientTape() as tape:
-            loss = loss_of(labels, model(rows, training=True))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply(gradients, model.trainable_variables)
-        return loss
-
-    return step
+    expect_result(got, "a dataset", section)
+    if not isinstance(got, tf.data.Dataset):
+        raise NotYet(f"your function returned {type_of(got)}", "a tf.data.Dataset", section)
+    return got
 
 
-def _same_weights(model: Any, oracle: Any, where: str, section: str) -> None:
-    agree(model.get_weights(), oracle.get_weights(), f"in the weights {where}", section)
+def batches_of(rows: Any, size: int) -> list:
+    """Return rows in batches, the last one perhaps smaller."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _expect_graph(runs: list[str], wanted: str, section: str) -> None:
-    """Raise `NotYet` if the Python code of a step ran eagerly."""
-    if "eager" in runs:
-        raise NotYet("the step still runs eagerly", wanted, section)
+# ---- 05.1 ----
+
+AT_ONCE = 4
+
+
+class _Server:
+    """A `read` whose first calls wait for each other, and which counts calls under way."""
+
+    def __init__(self, rows: Any):
+        self.rows = rows
+        self.most = 0
+        self.calls: list[int] = []
+        self._under_way = 0
+        self._returned = 0
+        self._is_open = False
+        self._changed = threading.Condition()
+
+    def __call__(self, number: Any) -> Any:
+        i = int(number)
+        with self._changed:
+            self.calls.append(i)
+            self._under_way += 1
+            self.most = max(self.most, self._under_way)
+            self._changed.notify_all()
+            self._wait_for_the_others()
+            if i == 0:  # it comes last, so that a pipeline without an order shows itself
+                self._changed.wait_for(lambda: self._returned >= AT_ONCE - 1, QUIET)
+            self._under_way -= 1
+            self._returned += 1
+            self._changed.notify_all()
+        return self.rows[i]
+
+    def _wait_for_the_others(self) -> None:
+        """Wait until four calls are under way, and a little longer in case a fifth comes."""
+        self._changed.wait_for(lambda: self._is_open or self.most >= AT_ONCE, PATIENCE)
+        self._changed.wait_for(lambda: self._is_open or self.most > AT_ONCE, QUIET)
+        self._is_open = True
+        self._changed.notify_all()
 
 
 @exercise(
     "05.1",
-    "bring a step to one trace",
-    section=TRACES,
+    "let four reads wait at once",
+    section=PARALLEL,
     hints=(
-        "Which of the four traces of the first epoch come from the optimizer, and which from the "
-        "short batch?",
-        "`optimizer.build(model.trainable_variables)` makes the optimizer's variables before the "
-        "first call; `input_signature=[...]` says that any number of rows may come.",
-        "optimizer.build(...); return tf.function(step, input_signature=[tf.TensorSpec((None, 2)), "
-        "tf.TensorSpec((None, 1))])",
+        "How many calls of a map were under way at once without `num_parallel_calls`? And how many "
+        "threads has a pipeline, unless you say otherwise?",
+        "`num_parallel_calls=4` in `map`, and `options.threading.private_threadpool_size = 4`.",
+        "numbers = tf.data.Dataset.range(n)\n"
+        "function = lambda i: tf.numpy_function(read, [i], tf.float32)\n"
+        "# then: options with four threads, a map with four calls, .with_options(options)",
     ),
 )
-def _check_one_trace(one_trace: Any) -> str:
-    n = random.choice((70, 90, 110))  # 32 rows in a batch: the last one is short
-    rows, labels = _labelled_rows(n)
-    model, optimizer = _small_model(), _momentum()
-    oracle = _small_model()
-    runs: list[str] = []
-    step = _make_step(model, optimizer, runs)
-    fast = expect_function(one_trace(step, model, optimizer), "one_trace", "a tf.function")
-    slow = _make_step(oracle, _momentum())
-    runs_after_batch = []
-    for start in range(0, n, 32):
-        batch = rows[start : start + 32], labels[start : start + 32]
-        loss = fast(*batch)
-        runs_after_batch.append(len(runs))
-        agree(loss, slow(*batch), f"for a batch of {len(batch[0])} rows", TRACES)
-    _same_weights(model, oracle, "after the epoch", TRACES)
-    _expect_graph(runs, "a graph, traced once: tf.function", TRACES)
-    _check_traces(runs_after_batch)
-    return "one trace for whole and short batches, no row left out, the same weights"
+def _check_read_together(read_together: Any) -> str:
+    for n in (12, random.randrange(13, 20)):
+        _check_reads(read_together, n)
+    return "four reads at once with any number of cores, and their order kept"
 
 
-def _check_traces(traces_after_batch: list[int]) -> None:
-    """Check that a step was traced once, and say when it was traced again."""
-    first = traces_after_batch[0]
-    before_last, last = traces_after_batch[-2:]
-    if first > 1:
-        seen = f"{first} traces of the step in its first call"
-        raise NotYet(seen, "one: who makes variables in it?", TRACES)
-    if before_last > 1:
-        seen = f"{before_last} traces before the short batch"
-        raise NotYet(seen, "one: make the tf.function once", TRACES)
-    if last > 1:
-        wanted = "one: the short batch must not need its own graph"
-        raise NotYet(f"{last} traces", wanted, TRACES)
+def _check_reads(read_together: Any, n: int) -> None:
+    server = _Server(fresh_rows(n) - 0.5)
+    dataset = expect_dataset(read_together(server, n), PARALLEL)
+    got = list(_as_with_two_cores(dataset).as_numpy_iterator())
+    if len(got) != n:
+        raise NotYet(f"{len(got)} elements for n={n}", f"{n}, one for each number", EXERCISE_TEXT)
+    if len(server.calls) != n:
+        raise NotYet(f"{len(server.calls)} reads for n={n}", f"{n} reads", EXERCISE_TEXT)
+    if server.most != AT_ONCE:
+        seen = f"with two cores, {server.most} of the reads are under way at once"
+        if server.most > AT_ONCE:
+            raise NotYet(seen, "4, not more: the server is not ours alone", PARALLEL)
+        wanted = "4: how many calls may run at once, and how many threads are there?"
+        raise NotYet(seen, wanted, PARALLEL)
+    agree(got, list(server.rows), "in the order of the numbers", PARALLEL)
+
+
+def _as_with_two_cores(dataset: Any) -> Any:
+    """Return the pipeline as it runs with two cores, unless it brings threads of its own."""
+    import tensorflow as tf
+
+    if dataset.options().threading.private_threadpool_size:
+        return dataset
+    two = tf.data.Options()
+    two.threading.private_threadpool_size = 2
+    return dataset.with_options(two)
+
+
+# ---- 05.2 ----
+
+READY = 2
 
 
 @exercise(
     "05.2",
-    "report the loss of an epoch",
-    section=LOSS,
+    "read ahead without a tuner",
+    section=TUNER,
     hints=(
-        "A batch of 8 rows and one of 32: how much does each of them say about the epoch?",
-        "Multiply the loss of each batch by its number of rows, and divide the sum by the number "
-        "of all rows.",
-        "for rows, labels in batches: total += float(step(rows, labels)) * len(rows); count += "
-        "len(rows). Then total / count.",
+        "What does TensorFlow no longer do by itself when the tuner is off?",
+        "`prefetch(2)` keeps two elements ready; `with_options` takes the options.",
+        "options = tf.data.Options()\noptions.autotune.enabled = ...\n"
+        "# return the dataset with a prefetch, and with these options",
     ),
 )
-def _check_train_epoch(train_epoch: Any) -> str:
-    several = [32] * random.randrange(2, 5)
-    short = random.randrange(1, 9)
-    for sizes in ([32, 32, 8], [*several, short], [5]):
-        _check_loss_of_epoch(train_epoch, sizes)
-    return "the mean over all rows, each batch trained once"
+def _check_without_tuner(without_tuner: Any) -> str:
+    for n in (8, random.randrange(9, 16)):
+        _check_reading_ahead(without_tuner, n)
+    return "no tuner, and two elements lie ready"
 
 
-class _FakeStep:
-    """A step that returns losses chosen beforehand, and notes the sizes of its batches."""
+def _check_reading_ahead(without_tuner: Any, n: int) -> None:
+    import tensorflow as tf
 
-    def __init__(self, losses: list[float]):
-        self.losses = losses
-        self.sizes: list[int] = []
+    made: list[int] = []
 
-    def __call__(self, rows: Any, labels: Any) -> Any:
-        import tensorflow as tf
+    def make(i: Any) -> Any:
+        made.append(int(i))
+        return i * i - 7
 
-        number = min(len(self.sizes), len(self.losses) - 1)
-        self.sizes.append(len(rows))
-        return tf.constant(self.losses[number])
+    numbers = tf.data.Dataset.range(n)
+    source = numbers.map(lambda i: tf.ensure_shape(tf.numpy_function(make, [i], tf.int64), []))
+    dataset = expect_dataset(without_tuner(source), TUNER)
+    if dataset.options().autotune.enabled is not False:
+        raise NotYet("the tuner is on", "options.autotune.enabled = False", TUNER)
+    iterator = dataset.as_numpy_iterator()
+    first = next(iterator, None)
+    ready = _number_when_quiet(made) - 1
+    got = [first, *iterator]
+    agree(got, [i * i - 7 for i in range(n)], "in order", TUNER)
+    if ready != READY:
+        seen = f"while the loop holds the first element, {ready} more are made"
+        raise NotYet(seen, f"{READY}: what does TensorFlow not add with the tuner off?", TUNER)
 
 
-def _check_loss_of_epoch(train_epoch: Any, sizes: list[int]) -> None:
-    import numpy as np
+def _number_when_quiet(made: list[int]) -> int:
+    """Return how many elements were made once no more are coming."""
+    deadline = time.monotonic() + PATIENCE
+    while len(made) <= READY and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(QUIET)
+    return len(made)
 
-    losses = [random.uniform(0.1, 2.0) for _ in sizes]
-    step = _FakeStep(losses)
-    got = train_epoch(step, [_labelled_rows(size) for size in sizes])
-    expect_result(got, "the loss of the epoch", LOSS, name="train_epoch")
-    if step.sizes != sizes:
-        seen = f"the step was called with {step.sizes} rows for batches of {sizes}"
-        raise NotYet(seen, "one call for each batch, in order", LOSS)
-    loss = expect_number(got, LOSS, seen="train_epoch returned")
-    wanted = float(np.average(losses, weights=sizes))
-    if is_close(loss, wanted, tolerance=1e-4):
-        return
-    slips = [
-        (
-            losses[-1],
-            "that is the loss of the last batch",
-            "the mean over all rows of the epoch",
+
+# ---- 05.3 ----
+
+CHOICES = ("one call", "read ahead", "parallel map", "leave it")
+ADVICE = {"A": "one call", "B": "parallel map", "C": "read ahead", "D": "leave it"}
+WHY_NOT = {
+    "A": {
+        "read ahead": "nothing is waited for when small rows are in memory",
+        "parallel map": "there is nothing to map: the rows are in memory as they should be",
+        "leave it": "eight calls pay eight times for calling; is there a way with fewer?",
+    },
+    "B": {
+        "one call": "the batches are not there yet; it is the waiting that takes the time",
+        "read ahead": (
+            "50 ms become max(40, 10) = 40 ms, and the server could answer many at once"
         ),
-        (
-            float(np.mean(losses)),
-            "that is the mean over batches: the short batch counts as much as a whole one",
-            "the mean over rows",
+        "leave it": "the loop waits 40 of 50 ms for each batch",
+    },
+    "C": {
+        "one call": "the rows are not there yet; Python computes them",
+        "parallel map": (
+            "Python computes under one lock: four calls at once take as long as in turn"
         ),
-    ]
-    reject_slips(loss, slips, LOSS, tolerance=1e-4)
-    agree(loss, wanted, f"for batches of {sizes} rows", LOSS)
+        "leave it": "24 ms per batch could become max(12, 12) = 12 ms",
+    },
+    "D": {
+        "one call": "a training step takes one batch: the next one needs its result",
+        "read ahead": "there is next to nothing to overlap: a slice of small rows against 80 ms",
+        "parallel map": "there is nothing to map: the rows are in memory as they should be",
+    },
+}
 
 
 @exercise(
     "05.3",
-    "write the epoch in the graph",
-    section=DRIVER,
+    "say beforehand what helps",
+    section=PAYS,
     hints=(
-        "Which of the three ways to drive the loop takes its batches from a permutation?",
-        "`tf.reshape(order, (-1, size))` has one row of numbers per batch; `tf.gather` fetches "
-        "their rows; `tf.range` makes the loop one of the graph.",
-        "In a tf.function: for i in tf.range(len(picks)): total += step(tf.gather(rows, picks[i]), "
-        "tf.gather(labels, picks[i])); after the loop, total / len(picks). A mean wants a float.",
+        "For each loop: who waits for whom? Write down read, work, read + work and max(read, "
+        "work).",
+        "Overlap helps when read and work are alike. Parallel calls help when they wait, not when "
+        "Python computes.",
+        'advice = {"A": ..., "B": ..., "C": ..., "D": ...}; each of the four is used once.',
     ),
 )
-def _check_make_epoch(make_epoch: Any) -> str:
-    for size, batches in ((8, 7), (random.choice((4, 16)), 3)):
-        _check_two_epochs(make_epoch, size, batches)
-    return "one graph with one step in it, the weights and the loss of the Python loop"
+def _check_advice(advice: Any) -> str:
+    _check_choices(advice)
+    for case, choice in advice.items():
+        if choice != ADVICE[case]:
+            reason = WHY_NOT[case][choice]
+            raise NotYet(f"{case}, {choice}: {reason}", "what helps most here", PAYS)
+    return "known rows: no loop; waiting: wait together; Python computing: overlap; long work: none"
 
 
-def _check_two_epochs(make_epoch: Any, size: int, batches: int) -> None:
-    rows, labels = _labelled_rows(size * batches)
-    model, optimizer = _small_model(), _momentum()
-    oracle, other = _small_model(), _momentum()
-    optimizer.build(model.trainable_variables)
-    other.build(oracle.trainable_variables)
-    runs: list[str] = []
-    step = _make_step(model, optimizer, runs)
-    slow = _make_step(oracle, other)
-    epoch = expect_function(
-        make_epoch(step, rows, labels, size), "make_epoch", "a function of order"
-    )
-
-    order = _permutation(size * batches)
-    loss = epoch(order)
-    _check_steps_in_graph(runs, batches)
-    losses = _train_by_hand(slow, rows, labels, order, size)
-    _same_weights(model, oracle, "after an epoch in the order given", DRIVER)
-    _check_mean_loss(loss, losses, size)
-
-    # Counting slows tracing down, and only the second epoch should have no trace.
-    traces = len(runs)
-    order = _permutation(size * batches)
-    with count() as n:
-        loss = epoch(order)
-    _expect_graph(runs, IN_ONE_GRAPH, DRIVER)
-    if len(runs) > traces:
-        wanted = "none: make the tf.function once"
-        raise NotYet("a new trace for the second epoch", wanted, DRIVER)
-    if len(n.calls) > 1:
-        seen = f"{len(n.calls)} calls of a graph for one epoch"
-        raise NotYet(seen, "one call for the epoch", DRIVER)
-    losses = _train_by_hand(slow, rows, labels, order, size)
-    _same_weights(model, oracle, "after an epoch in the order given", DRIVER)
-    _check_mean_loss(loss, losses, size)
+def _check_choices(advice: Any) -> None:
+    wanted = "a dict with the keys A, B, C and D"
+    if not isinstance(advice, dict):
+        raise NotYet(type_of(advice), wanted, EXERCISE_TEXT)
+    if set(advice) != set(ADVICE):
+        keys = sorted(map(str, advice))
+        raise NotYet(f"a dict with the keys {keys}", wanted, EXERCISE_TEXT)
+    for case, choice in advice.items():
+        if choice not in CHOICES:
+            raise NotYet(f"{case}: {choice!r}", f"one of {', '.join(CHOICES)}", EXERCISE_TEXT)
 
 
-def _permutation(n: int) -> Any:
-    import numpy as np
-
-    rng = np.random.default_rng(random.randrange(10_000))
-    return rng.permutation(n).astype("int32")
-
-
-def _check_steps_in_graph(runs: list[str], batches: int) -> None:
-    _expect_graph(runs, IN_ONE_GRAPH, DRIVER)
-    if len(runs) > 2:
-        seen = f"the graph holds the step {len(runs)} times for {batches} batches"
-        raise NotYet(seen, "once: Python's range unrolls, tf.range loops in the graph", DRIVER)
-
-
-def _train_by_hand(step: Callable, rows: Any, labels: Any, order: Any, size: int) -> list[float]:
-    """Return the losses of an epoch of Python steps: the oracle."""
-    losses = []
-    for pick in order.reshape(-1, size):
-        losses.append(float(step(rows[pick], labels[pick])))
-    return losses
-
-
-def _check_mean_loss(got: Any, losses: list[float], size: int) -> None:
-    import numpy as np
-
-    loss = expect_number(got, DRIVER, seen="the epoch returned")
-    wanted = float(np.mean(losses))
-    if is_close(loss, wanted, tolerance=1e-4):
-        return
-    slips = [
-        (sum(losses), "that is the sum of the losses", "their mean"),
-        (losses[-1], "that is the loss of the last batch", "the mean over the batches"),
-    ]
-    reject_slips(loss, slips, DRIVER, tolerance=1e-4)
-    agree(loss, wanted, f"for {len(losses)} batches of {size} rows", DRIVER)
+# ---- 05.4 ----
 
 
 @exercise(
     "05.4",
-    "serve several optimizers (stretch)",
+    "turn a generator into batches (stretch)",
     section=BREAKS,
     hints=(
-        "What does a graph keep of the optimizer that it was traced with? What must exist before "
-        "the trace?",
-        "A dictionary from optimizer to tf.function, filled when an optimizer comes for the first "
-        "time; `optimizer.build(model.trainable_variables)` before that.",
-        "if optimizer not in steps: optimizer.build(...); steps[optimizer] = "
-        "tf.function(make_step(model, optimizer)). Then return steps[optimizer](rows, labels).",
+        "What has to be handed to from_generator, a generator or a function? What shape has the "
+        "last batch?",
+        "Write an inner generator function that collects rows of source() and yields arrays; the "
+        "signature is tf.TensorSpec((None, 10), tf.float32).",
+        "for row in source(): batch.append(row); if len(batch) == size: yield np.array(batch, "
+        "'float32'); batch = []. After the loop, once more for what is left.",
     ),
 )
-def _check_switching(switching: Any) -> str:
-    model, oracle = _small_model(), _small_model()
-    optimizers, others = _three_optimizers(), _three_optimizers()
-    runs: list[str] = []
-    slow = [_make_step(oracle, other) for other in others]
-    train = expect_function(
-        switching(lambda model, optimizer: _make_step(model, optimizer, runs), model),
-        "switching",
-        "a function train",
-    )
-    turns = [0, 1, 0, *random.choices((0, 1, 2), k=3), 2]
-    traces_after_step = []
-    for number, turn in enumerate(turns, start=1):
-        batch = _labelled_rows(16)
-        loss = _train_once(train, optimizers[turn], batch)
-        traces_after_step.append(len(runs))
-        agree(loss, slow[turn](*batch), f"at step {number}", BREAKS)
-        _check_iterations(optimizers, others, number)
-        _same_weights(model, oracle, f"after step {number}", BREAKS)
-        _expect_graph(runs, "a graph for each optimizer", BREAKS)
-        if number == 3:
-            _check_traces_of_two(traces_after_step)
-    if len(runs) > 3:
-        raise NotYet(f"{len(runs)} traces for three optimizers", "one each", BREAKS)
-    return "three optimizers took turns, one trace each, the same weights as eagerly"
+def _check_from_source(from_source: Any) -> str:
+    for n, size in ((400, 4), (random.randrange(30, 60), 7), (5, 8)):
+        _check_batches_from_source(from_source, n, size)
+    _check_endless_source(from_source)
+    return "batches cross, the last one may be smaller, every pass begins afresh"
 
 
-def _three_optimizers() -> list:
-    import keras
+def _check_batches_from_source(from_source: Any, n: int, size: int) -> None:
+    rows = fresh_rows(n)
+    taken: list[None] = []
 
-    return [_momentum(), keras.optimizers.Adam(0.01), keras.optimizers.SGD(0.5)]
+    def source() -> Iterator[list]:
+        for row in rows:
+            taken.append(None)
+            yield row.tolist()
+
+    with _crossings() as crossed:
+        dataset = expect_dataset(from_source(source, size), BREAKS)
+    if taken:
+        seen = f"{len(taken)} rows were read before anybody asked"
+        raise NotYet(seen, "none: it may be endless", BREAKS)
+    _check_dtype(dataset)
+    batches = _one_pass(dataset, crossed)
+    passed = len(crossed)
+    agree(batches, batches_of(rows, size), f"for {n} rows", BREAKS)
+    most = math.ceil(n / size)
+    if passed > most:
+        seen = f"{passed} elements crossed from Python for {n} rows"
+        raise NotYet(seen, f"{most}, one per batch", BREAKS)
+    again = len(_one_pass(dataset, crossed))
+    if again != len(batches):
+        seen = f"{again} batches in the second pass"
+        raise NotYet(seen, f"{len(batches)}, as in the first", BREAKS)
 
 
-def _train_once(train: Any, optimizer: Any, batch: tuple[Any, Any]) -> Any:
-    """Return the loss of a step, and name the slip of an optimizer built while tracing."""
+@contextmanager
+def _crossings() -> Iterator[list[tuple]]:
+    """Make `from_generator` note the shape of each element that crosses from Python."""
+    import numpy as np
+    import tensorflow as tf
+
+    original = tf.data.Dataset.from_generator
+    crossed: list[tuple] = []
+
+    def watched(generator: Any, *args: Any, **options: Any) -> Any:
+        if not callable(generator):
+            wanted = "a function: it is called again for every pass"
+            raise NotYet(f"from_generator got {type_of(generator)}", wanted, BREAKS)
+
+        def counting(*inputs: Any) -> Iterator[Any]:
+            for element in generator(*inputs):
+                crossed.append(np.shape(element))
+                yield element
+
+        return original(counting, *args, **options)
+
+    with patch.object(tf.data.Dataset, "from_generator", staticmethod(watched)):
+        yield crossed
+
+
+def _check_dtype(dataset: Any) -> None:
+    import tensorflow as tf
+
+    spec = dataset.element_spec
+    dtype = getattr(spec, "dtype", None)
+    if dtype is None:
+        raise NotYet(f"elements of {spec}", "one array of float32 for each batch", BREAKS)
+    if dtype != tf.float32:
+        seen = f"elements of {dtype.name}"
+        raise NotYet(seen, "float32: what does the signature say?", BREAKS)
+
+
+def _one_pass(dataset: Any, crossed: list[tuple]) -> list:
+    """Return all batches of a dataset, and name the slip of a signature that does not fit."""
     try:
-        return train(optimizer, *batch)
-    except ValueError as error:
-        # TensorFlow 2: "... variables on non-first call", later "... created on the first call".
-        if not says(error, "first call"):
+        return list(dataset.as_numpy_iterator())
+    except Exception:
+        declared = dataset.element_spec.shape
+        if not crossed or declared.is_compatible_with(crossed[-1]):
             raise
-        seen = "an optimizer makes its variables in a function that was called before"
-        raise NotYet(seen, "each optimizer built before its first trace", BREAKS) from None
+        seen = f"a batch of shape {crossed[-1]} where the signature says {tuple(declared)}"
+        wanted = "a signature that fits every batch, the last one too"
+        raise NotYet(seen, wanted, BREAKS) from None
 
 
-def _check_iterations(optimizers: list, others: list, number: int) -> None:
-    """Check that each optimizer has made as many steps as its counterpart of the oracle."""
-    for optimizer, other in zip(optimizers, others, strict=True):
-        steps = int(optimizer.iterations)
-        wanted = int(other.iterations)
-        if steps != wanted:
-            seen = f"after step {number}, {type(optimizer).__name__} has made {steps} steps"
-            raise NotYet(seen, f"{wanted}: each step by the optimizer passed to it", BREAKS)
+def _check_endless_source(from_source: Any) -> None:
+    """Take two batches of an endless source; a greedy answer is stopped before memory is full."""
+    row = [0.5] * 10
+    exhausted = False
 
+    def endless() -> Iterator[list]:
+        nonlocal exhausted
+        yield from itertools.repeat(row, 10_000)
+        exhausted = True
+        raise RuntimeError("too many rows were taken")
 
-def _check_traces_of_two(traces_after_step: list[int]) -> None:
-    """Check the traces after three steps with two optimizers."""
-    first = traces_after_step[0]
-    now = traces_after_step[-1]
-    if first > 1:
-        seen = f"{first} traces of the step in its first call"
-        raise NotYet(seen, "one: build the optimizer first", BREAKS)
-    if now > 2:
-        seen = f"{now} traces after three steps with two optimizers"
-        raise NotYet(seen, "one each: keep the tf.function of an optimizer", BREAKS)
+    try:
+        got = list(from_source(endless, 3).take(2).as_numpy_iterator())
+    except Exception:
+        if not exhausted:
+            raise
+        seen = "an endless source was asked for everything"
+        wanted = "only the rows of the batch that is due: yield each as soon as it is full"
+        raise NotYet(seen, wanted, BREAKS) from None
+    agree(got, [[row] * 3] * 2, "without an end", BREAKS)

@@ -1,75 +1,52 @@
-"""Exercises of lesson 06: TF1 graphs and sessions."""
+"""Exercises of lesson 06: the order of stages, and loops in the graph."""
 
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from ...show.errors import kind_in_words
-from .engine import EXERCISE_TEXT, NotYet, agree, exercise, expect_function, fresh_rows
+from .engine import (
+    EXERCISE_TEXT,
+    NotYet,
+    agree,
+    exercise,
+    expect_number,
+    expect_result,
+    fresh_rows,
+    is_close,
+    reject_slips,
+    type_of,
+)
+from .lesson_05 import batches_of, expect_dataset
 
-GROWS = "Why does the loop get slower?"
-RUN = "What does one run cost?"
-SESSION = "Whose weights are these?"
-WAY_OUT = "Why did the three programs never run?"
-MAX_ROWS = 100
+ORDER = "How often does a step run?"
+SHUFFLE = "Where to shuffle, where to cache"
+LOOP = "Should the loop go into the graph?"
 
 
-def _model(x: Any, weights: Any) -> Any:
-    """Add the model of the lesson to the current graph, or compute it."""
+# ---- what 06.1 and 06.2 share ----
+
+
+def _counted_step() -> tuple[Callable, list[tuple]]:
+    """Return a step, and the list of the shapes that it was called with."""
     import tensorflow as tf
 
-    w1, b1, w2, b2 = weights
-    return tf.matmul(tf.nn.relu(tf.matmul(x, w1) + b1), w2) + b2
+    shapes: list[tuple] = []
+
+    def run(x: Any) -> Any:
+        shapes.append(x.shape)
+        return _by_hand(x)
+
+    def step(x: Any) -> Any:
+        x = tf.convert_to_tensor(x)
+        return tf.ensure_shape(tf.numpy_function(run, [x], tf.float32), x.shape)
+
+    return step, shapes
 
 
-def _compute(data: Any, values: list) -> Any:
-    """Return the scores of the model, computed with NumPy."""
-    import numpy as np
-
-    w1, b1, w2, b2 = values
-    return np.maximum(data @ w1 + b1, 0) @ w2 + b2
-
-
-@dataclass
-class _Program:
-    """A TF1 program: a session, the variables of its graph, and the trained values they have."""
-
-    session: Any
-    variables: list[Any]
-    values: list[Any]
-
-    def expect_trained(self) -> None:
-        """Raise `NotYet` if the variables no longer have the trained values."""
-        from ...measure.agreement import first_difference
-
-        if first_difference(self.session.run(self.variables), self.values):
-            raise NotYet(
-                "the session does not hold the trained weights any more",
-                "the weights as they were: which line writes them?",
-                SESSION,
-            )
-
-
-def _new_program() -> _Program:
-    """Return a program with random weights."""
-    import numpy as np
-    import tensorflow as tf
-
-    rng = np.random.default_rng(random.randrange(10_000))
-    shapes = {"w1": (10, 8), "b1": (8,), "w2": (8, 1), "b2": (1,)}
-    variables = []
-    values = []
-    with tf.Graph().as_default() as graph:
-        session = tf.compat.v1.Session(graph=graph)
-        for name, shape in shapes.items():
-            variable = tf.compat.v1.get_variable(name, shape)
-            value = rng.normal(size=shape).astype("float32")
-            variable.load(value, session)
-            variables.append(variable)
-            values.append(value)
-    return _Program(session, variables, values)
+def _by_hand(rows: Any) -> Any:
+    """Return what the step makes of rows: the oracle."""
+    return rows * (1 + abs(rows).sum(axis=-1, keepdims=True))
 
 
 # ---- 06.1 ----
@@ -77,242 +54,234 @@ def _new_program() -> _Program:
 
 @exercise(
     "06.1",
-    "build once, run many",
-    section=GROWS,
+    "run an expensive step once per row",
+    section=ORDER,
     hints=(
-        "Which lines of the slow loop add operations? What has to be known when they are added, "
-        "and what not?",
-        "`tf.compat.v1.placeholder(tf.float32, (None, 10))` stands for rows that come later. "
-        "Make it inside `with session.graph.as_default():`, and the model on it.",
-        "In the with block: x = placeholder; y = model(x, weights). After it: "
-        "return lambda rows: session.run(y, {x: rows})",
+        "Which links come before the cache in the pipeline whose step ran 20 times in three "
+        "epochs? And which link has to do something new in every epoch?",
+        "`map`, `cache`, `shuffle`, `batch`: a cache keeps what the links before it did, the "
+        "order of a shuffle too.",
+        "tf.data.Dataset.from_tensor_slices(rows).map(step) comes first, `.batch(4)` comes last. "
+        "Put the other two between them.",
     ),
 )
-def _check_scorer(make_scorer: Any) -> str:
-    from ...measure.count import count
-
-    program = _new_program()
-    score = _make_score(make_scorer, program)
-    for call, n in enumerate((1, 5, random.randrange(6, 60)), start=1):
-        data = fresh_rows(n)
-        with count() as seen:
-            got = _score(score, data, program)
-        program.expect_trained()
-        if seen.graph_ops:
-            raise NotYet(
-                f"a call of your function adds {seen.graph_ops} operations to a graph",
-                "none: build before the function returns",
-                GROWS,
-            )
-        if seen.session_runs != 1:
-            raise NotYet(f"{seen.session_runs} session runs for {n} rows", "one run per call", RUN)
-        agree(got, _compute(data, program.values), f"for {n} rows, call {call}", GROWS)
-    return "one run per call, no operation added, for any number of rows"
+def _check_prepare(prepare: Any) -> str:
+    for n in (40, 4 * random.randrange(10, 15) + random.randrange(1, 4)):
+        _check_three_epochs(prepare, n)
+    return "one run per row in three epochs, and a new order in each"
 
 
-def _make_score(make_scorer: Any, program: _Program) -> Callable:
-    """Return the learner's function, or explain why making it failed."""
-    try:
-        score = make_scorer(program.session, _model, program.variables)
-    except RuntimeError as error:
-        if not _succeeds_inside_the_graph(make_scorer):
-            raise
-        raise NotYet(
-            "a placeholder outside of any graph",
-            "one made inside `with session.graph.as_default():`",
-            GROWS,
-        ) from error
-    return expect_function(score, "make_scorer", "a function that takes rows")
+def _check_three_epochs(prepare: Any, n: int) -> None:
+    rows = fresh_rows(n) - 0.5
+    step, shapes = _counted_step()
+    dataset = expect_dataset(prepare(rows, step), ORDER)
+    epochs = [list(dataset.as_numpy_iterator()) for _ in range(3)]
+    for shape in shapes:
+        if len(shape) != 1:
+            seen = f"the step got an array of shape {shape}"
+            raise NotYet(seen, "single rows, of shape (10,)", ORDER)
+    for epoch in epochs:
+        _check_rows_of_epoch(epoch, _by_hand(rows), f"for {n} rows")
+    if len(shapes) > n:
+        seen = f"the step ran {len(shapes)} times in 3 epochs of {n} rows"
+        raise NotYet(seen, f"{n} runs: does the step come before the cache?", ORDER)
+    _check_new_order(epochs)
+    _check_that_any_row_can_come_first(epochs, _by_hand(rows))
+    _check_batch_sizes(epochs[0], n)
 
 
-def _succeeds_inside_the_graph(make_scorer: Callable) -> bool:
-    """Return whether `make_scorer` works where the session's graph is the current one already."""
-    program = _new_program()
-    with program.session.graph.as_default():
-        try:
-            make_scorer(program.session, _model, program.variables)
-        except Exception:
-            return False
-    return True
+def _check_rows_of_epoch(epoch: list, wanted: Any, where: str) -> None:
+    """Check that the batches of an epoch hold the wanted rows, in any order."""
+    import numpy as np
+
+    if not epoch:
+        raise NotYet(f"{where}, the dataset yields nothing", "batches of shape (4, 10)", ORDER)
+    if epoch[0].ndim != 2:
+        seen = f"{where}, the dataset yields {epoch[0].shape}"
+        raise NotYet(seen, "batches of shape (4, 10)", ORDER)
+    got = np.concatenate(epoch)
+    if len(got) != len(wanted):
+        seen = f"{len(got)} rows in an epoch, {where}"
+        raise NotYet(seen, f"{len(wanted)}: every row, once", ORDER)
+    agree(_sorted_rows(got), _sorted_rows(wanted), f"{where}, sorted", ORDER)
 
 
-def _score(score: Callable, data: Any, program: _Program) -> Any:
-    """Call the learner's function, and explain the two errors that are common."""
-    import tensorflow as tf
+def _sorted_rows(rows: Any) -> Any:
+    import numpy as np
 
-    try:
-        return score(data)
-    except ValueError as error:
-        if _fits_every_placeholder(data, program.session.graph):
-            raise
-        raise NotYet(
-            f"{len(data)} rows do not fit the placeholder", "None for the number of rows", RUN
-        ) from error
-    except tf.errors.FailedPreconditionError as error:
-        raise NotYet(
-            "a session that was never given the weights",
-            "the session that was passed in: it holds them",
-            SESSION,
-        ) from error
+    return rows[np.lexsort(rows.T)]
 
 
-def _fits_every_placeholder(data: Any, graph: Any) -> bool:
-    for operation in graph.get_operations():
-        is_placeholder = operation.type in ("Placeholder", "PlaceholderWithDefault")
-        if is_placeholder and not operation.outputs[0].shape.is_compatible_with(data.shape):
-            return False
-    return True
+def _check_new_order(epochs: list[list]) -> None:
+    """Check that the epochs differ in their order, and in the rows that share a batch."""
+    orders = [_rows_of(epoch) for epoch in epochs]
+    if orders[0] == orders[1] == orders[2]:
+        wanted = "a new one each time: what does the cache keep?"
+        raise NotYet("every epoch has the same order", wanted, SHUFFLE)
+    groups = [_groups_of(epoch) for epoch in epochs]
+    if groups[0] == groups[1] == groups[2]:
+        wanted = "other rows together each time"
+        raise NotYet("the same rows meet in every epoch", wanted, SHUFFLE)
+
+
+def _check_that_any_row_can_come_first(epochs: list[list], wanted: Any) -> None:
+    """Check that rows come much earlier than they did: a small buffer holds them back."""
+    place = {tuple(row): i for i, row in enumerate(wanted)}
+    furthest = 0
+    for epoch in epochs:
+        for position, row in enumerate(_rows_of(epoch)):
+            nearest = min(place, key=lambda known: _distance(known, row))
+            furthest = max(furthest, place[nearest] - position)
+    if furthest < len(wanted) // 2:
+        seen = f"no row of {len(wanted)} comes more than {furthest} places early"
+        raise NotYet(seen, "any row anywhere: how many does the shuffle choose from?", SHUFFLE)
+
+
+def _distance(one: tuple, other: tuple) -> float:
+    return sum(abs(a - b) for a, b in zip(one, other, strict=True))
+
+
+def _rows_of(epoch: list) -> list[tuple]:
+    """Return the rows of an epoch in order."""
+    rows: list[tuple] = []
+    for batch in epoch:
+        rows.extend(map(tuple, batch))
+    return rows
+
+
+def _groups_of(epoch: list) -> set[frozenset]:
+    """Return which rows share a batch, whatever the order."""
+    return {frozenset(map(tuple, batch)) for batch in epoch}
+
+
+def _check_batch_sizes(epoch: list, n: int) -> None:
+    sizes = [len(batch) for batch in epoch]
+    wanted = [4] * (n // 4)
+    if n % 4:
+        wanted.append(n % 4)
+    if sizes != wanted:
+        seen = f"batches of {sizes} rows"
+        raise NotYet(seen, "batches of 4, and the rest in the last one", ORDER)
 
 
 # ---- 06.2 ----
 
 
-class _RecordingSession:
-    """A session that remembers how many rows each run was fed."""
-
-    def __init__(self, session: Any):
-        self._session = session
-        self.sizes: list[int] = []
-
-    def run(self, fetches: Any, feed_dict: Any = None, **options: Any) -> Any:
-        for value in (feed_dict or {}).values():
-            self.sizes.append(len(value))
-        return self._session.run(fetches, feed_dict, **options)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
-
-
 @exercise(
     "06.2",
-    "fetch several things in one run",
-    section=RUN,
+    "run a step once per batch",
+    section=ORDER,
     hints=(
-        "What does a run cost, and how much of it has to do with what it fetches?",
-        "`session.run` takes a dict of fetches and returns a dict with the same keys. "
-        "Slices of 100 rows are batches.",
-        "parts = [session.run(fetches, {x: rows[i:i + 100]}) for i in range(0, len(rows), 100)]; "
-        "then join the parts of each name with np.concatenate.",
+        "How often did the step run in `map, batch`, and how often in `batch, map`?",
+        "`dataset.batch(32)` joins rows and labels alike: after it, the function of `map` gets a "
+        "batch of each.",
+        "return dataset.batch(32).map(lambda rows, labels: (..., labels))",
     ),
 )
-def _check_fetch_all(fetch_all: Any) -> str:
-    for n in (MAX_ROWS, random.randrange(MAX_ROWS + 1, 4 * MAX_ROWS), 3):
-        _fetch_for(fetch_all, n)
-    return "as few runs as batches, every fetch complete"
+def _check_vectorise(vectorise: Any) -> str:
+    for n in (64, random.randrange(65, 120), 5):
+        _check_steps_onbatches_of(vectorise, n)
+    return "one run per batch, rows and labels as before"
 
 
-def _fetch_for(fetch_all: Callable, n: int) -> None:
-    """Fetch three things for `n` rows; compare the numbers of runs and rows, and the values."""
+def _check_steps_onbatches_of(vectorise: Any, n: int) -> None:
+    import numpy as np
     import tensorflow as tf
 
-    from ...measure.count import count
-
-    program = _new_program()
-    with program.session.graph.as_default():
-        x = tf.compat.v1.placeholder(tf.float32, (None, 10), name="x")
-        y = _model(x, program.variables)
-        fetches = {"score": y, "double": y * 2, "sum": tf.reduce_sum(x, axis=1)}
-    data = fresh_rows(n)
-    session = _RecordingSession(program.session)
-    with count() as seen:
-        got = fetch_all(session, x, fetches, data)
-
-    _expect_names(got, fetches)
-    largest = max(session.sizes, default=0)
-    if largest > MAX_ROWS:
-        raise NotYet(f"a run with {largest} rows", f"at most {MAX_ROWS} rows in one run", RUN)
-    needed = math.ceil(n / MAX_ROWS)
-    if seen.session_runs > needed:
-        raise NotYet(
-            f"{seen.session_runs} session runs for {n} rows and {len(fetches)} fetches",
-            f"{needed}: one run can fetch all of them",
-            RUN,
-        )
-    if seen.graph_ops:
-        raise NotYet(f"{seen.graph_ops} operations added", "none: join the parts with NumPy", GROWS)
-    score = _compute(data, program.values)
-    wanted = {"score": score, "double": score * 2, "sum": data.sum(axis=1)}
-    agree(got, wanted, f"for {n} rows", RUN)
+    rows = fresh_rows(n) - 0.5
+    labels = np.arange(n, dtype="int32")
+    step, shapes = _counted_step()
+    pairs = tf.data.Dataset.from_tensor_slices((rows, labels))
+    dataset = expect_dataset(vectorise(pairs, step), ORDER)
+    got = list(dataset.as_numpy_iterator())
+    fewest = math.ceil(n / 32)
+    _check_pairs(got, n, fewest)
+    got_rows = [pair[0] for pair in got]
+    got_labels = [pair[1] for pair in got]
+    agree(got_labels, batches_of(labels, 32), "in the labels", ORDER)
+    agree(got_rows, batches_of(_by_hand(rows), 32), f"for {n} rows", ORDER)
+    if len(shapes) > fewest:
+        seen = f"the step ran {len(shapes)} times for {n} rows"
+        raise NotYet(seen, f"{fewest} runs, one per batch", ORDER)
 
 
-def _expect_names(got: Any, fetches: dict) -> None:
-    if got is None or got is ...:
-        raise NotYet("fetch_all returned nothing", "a dict: is a `return` missing?", EXERCISE_TEXT)
-    if not isinstance(got, dict):
-        seen = kind_in_words(got)
-    elif set(got) != set(fetches):
-        seen = f"a dict with the keys {sorted(map(str, got))}"
-    else:
-        return
-    raise NotYet(seen, f"a dict with the keys {sorted(fetches)}", RUN)
+def _check_pairs(got: list, n: int, fewest: int) -> None:
+    """Check that the elements are pairs, of all the labels, in as few batches as that takes."""
+    import numpy as np
+
+    seen = 0
+    for element in got:
+        if not isinstance(element, tuple) or len(element) != 2:
+            wanted = "pairs of rows and labels"
+            raise NotYet("elements that are not pairs", wanted, EXERCISE_TEXT)
+        seen += np.size(element[1])
+    if seen != n:
+        wanted = f"{n}: is the last, smaller batch dropped?"
+        raise NotYet(f"{seen} labels for {n} rows", wanted, ORDER)
+    if len(got) != fewest:
+        raise NotYet(f"{len(got)} elements for {n} rows", f"{fewest} batches of up to 32", ORDER)
 
 
 # ---- 06.3 ----
 
+MOST_TRACES = 3  # of a function in a loop of the graph: once more where a shape turns out to vary
+
 
 @exercise(
     "06.3",
-    "write a variable without growing the graph",
-    section=GROWS,
+    "take a mean over a dataset in the graph",
+    section=LOOP,
     hints=(
-        "How many operations does one `assign` add, and what of it is the same each time?",
-        "Make the assignment once, from a placeholder of the variable's shape; feed the new value "
-        "when you run it. (`load` would do too, called inside `with session.graph.as_default()`.)",
-        "In session.graph.as_default(): new = placeholder(variable.dtype, variable.shape); "
-        "change = variable.assign(new). Then return lambda value: "
-        "session.run(change, {new: value})",
+        "Which two numbers does a mean over all rows need, when the last batch is smaller?",
+        "`dataset.reduce((0.0, 0.0), add)` carries a pair: add(state, batch) returns the next one.",
+        "def add(state, batch):\n"
+        "    total, count = state\n"
+        "    scores = score(batch)\n"
+        "    return total + tf.reduce_sum(...), count + tf.cast(tf.size(scores), tf.float32)",
     ),
 )
-def _check_setter(make_setter: Any) -> str:
-    program = _new_program()
-    for index in (1, 3):
-        _set_twice(make_setter, program, index)
-    return "the value arrives, and the graph stays as it is"
+def _check_mean_score(mean_score: Any) -> str:
+    for n, size in ((50, 4), (random.randrange(60, 90), 7), (5, 8)):
+        _check_mean(mean_score, n, size)
+    return "the mean over all rows, and Python ran only while the loop was traced"
 
 
-def _set_twice(make_setter: Callable, program: _Program, index: int) -> None:
-    """Write two values into one variable; compare all variables, and count the operations."""
+def _check_mean(mean_score: Any, n: int, size: int) -> None:
     import numpy as np
+    import tensorflow as tf
 
-    from ...measure.count import count
+    rows = fresh_rows(n) - 0.5
+    runs: list[None] = []
 
-    session = program.session
-    old = program.values[index]
-    rng = np.random.default_rng(random.randrange(10_000))
-    new = [rng.normal(size=old.shape).astype("float32") for _ in range(2)]
+    def score(batch: Any) -> Any:
+        runs.append(None)
+        return tf.reduce_sum(batch, axis=1) * tf.abs(batch[:, 0])
 
-    set_value = expect_function(
-        make_setter(session, program.variables[index]),
-        "make_setter",
-        "a function that takes a value",
-    )
-    with count() as first_call:
-        set_value(new[0])
-    first = session.run(program.variables)
-    with count() as second_call:
-        set_value(new[1])
-    second = session.run(program.variables)
-
-    for other in range(len(program.variables)):
-        if other != index:
-            agree(second[other], program.values[other], "in another variable", SESSION)
-    if np.allclose(first[index], old):
-        raise NotYet(
-            "the variable keeps its old value",
-            "the value passed: which line runs the assignment?",
-            GROWS,
-        )
-    if np.array_equal(second[index], first[index]):
-        raise NotYet("two calls write the same value", "the value of the call: feed it", GROWS)
-    agree([first[index], second[index]], new, "in the variable", GROWS)
-    added = max(first_call.graph_ops, second_call.graph_ops)
-    if added:
-        raise NotYet(
-            f"a call of your function adds {added} operations to the graph",
-            "none: make the assignment once, before the function returns, and feed it",
-            GROWS,
-        )
-    program.values[index] = new[1]
+    dataset = tf.data.Dataset.from_tensor_slices(rows).batch(size)
+    got = expect_number(mean_score(dataset, score), LOOP)
+    scores = rows.sum(axis=1) * abs(rows[:, 0])
+    wanted = float(scores.mean())
+    where = f"for {n} rows in batches of {size}"
+    if not is_close(got, wanted, 1e-3):
+        means = [float(part.mean()) for part in batches_of(scores, size)]
+        slips = [
+            (float(scores.sum()), f"{where}, that is the sum", "the mean over all rows"),
+            (
+                float(np.mean(means)),
+                f"{where}, that is the mean of the means of the batches",
+                "the mean over all rows: the last batch has fewer",
+            ),
+            (
+                float(scores.sum()) / len(means),
+                f"{where}, the sum is divided by the number of batches",
+                "the mean over all rows: count the rows",
+            ),
+        ]
+        reject_slips(got, slips, LOOP, 1e-3)
+        raise NotYet(f"{where}, the result is {got:.6f}", f"{wanted:.6f}", LOOP)
+    if len(runs) > MOST_TRACES:
+        seen = f"{where}, the Python code of `score` ran {len(runs)} times"
+        raise NotYet(seen, "a loop in the graph: once to trace it, not once per batch", LOOP)
 
 
 # ---- 06.4 ----
@@ -320,70 +289,60 @@ def _set_twice(make_setter: Callable, program: _Program, index: int) -> None:
 
 @exercise(
     "06.4",
-    "port a program to today's form (stretch)",
-    section=WAY_OUT,
+    "carry a state through a loop in the graph (stretch)",
+    section=LOOP,
     hints=(
-        "What does the session own that the function needs, and when can you read it?",
-        "`session.run(weights)` gives the values; a `tf.Variable` each holds them. A `tf.function` "
-        "with an `input_signature` is traced once for any number of rows.",
-        "kept = [tf.Variable(value) for value in session.run(weights)]; then a function of rows "
-        "that returns model(rows, kept), decorated with "
-        "tf.function(input_signature=[tf.TensorSpec((None, 10), tf.float32)])",
+        "Which of the ways to loop in the graph hands the result of a step to the next one?",
+        "`tf.scan(step, rows, initializer=start)` in a tf.function whose input_signature leaves "
+        "the number of rows open.",
+        "@tf.function(input_signature=[tf.TensorSpec((None, 10), tf.float32)])\n"
+        "def follow(rows):\n"
+        "    return ...\n"
+        "return follow",
     ),
 )
-def _check_port(port: Any) -> str:
-    from ...measure.count import count
-
-    program = _new_program()
-    fast = _make_port(port, program)
-    program.session.close()
-    traces = 0
-    for n in (4, 1, random.randrange(5, 50)):
-        data = fresh_rows(n)
-        with count() as seen:
-            got = _call_after_close(fast, data, port)
-        traces += seen.traces
-        agree(got, _compute(data, program.values), f"for {n} rows", SESSION)
-        _expect_graph(got, seen.calls)
-    if traces > 1:
-        raise NotYet(
-            f"{traces} traces for three numbers of rows",
-            "one: say in a signature that any may come",
-            WAY_OUT,
-        )
-    return "the session is closed, one trace, the scores of the old program"
+def _check_make_follow(make_follow: Any) -> str:
+    for width in (3, random.randrange(4, 7)):
+        _check_states(make_follow, width)
+    return "every state, in order, traced once for all numbers of rows"
 
 
-def _make_port(port: Callable, program: _Program) -> Callable:
-    fast = port(program.session, program.variables, _model)
-    return expect_function(fast, "port", "a function that takes rows")
-
-
-def _call_after_close(fast: Callable, data: Any, port: Callable) -> Any:
-    """Call the learner's function; if it fails, find out whether that is for want of a session."""
-    try:
-        return fast(data)
-    except Exception as error:
-        if not _succeeds_with_an_open_session(port, data):
-            raise
-        raise NotYet(
-            "it still needs the session", "a function that works after session.close()", WAY_OUT
-        ) from error
-
-
-def _succeeds_with_an_open_session(port: Callable, data: Any) -> bool:
-    fast = _make_port(port, _new_program())
-    try:
-        fast(data)
-    except Exception:
-        return False
-    return True
-
-
-def _expect_graph(got: Any, calls: list) -> None:
+def _check_states(make_follow: Any, width: int) -> None:
+    import numpy as np
     import tensorflow as tf
 
-    if not isinstance(got, tf.Tensor):
-        raise NotYet(kind_in_words(got), "a tensor: the result of a tf.function", WAY_OUT)
-    if not calls:
-        raise NotYet("the model runs eagerly", "a graph: tf.function", WAY_OUT)
+    mix = (fresh_rows(10, width) - 0.5) / 2
+    start = fresh_rows(1, width)[0] - 0.5
+    runs: list[None] = []
+
+    def step(state: Any, row: Any) -> Any:
+        runs.append(None)
+        return tf.tanh(0.7 * state + tf.linalg.matvec(mix, row, transpose_a=True))
+
+    follow = make_follow(step, start)
+    if not callable(follow):
+        raise NotYet(f"make_follow returned {type_of(follow)}", "a function of rows", EXERCISE_TEXT)
+    traced = 0
+    for n in (5, 1, random.randrange(20, 40)):
+        rows = fresh_rows(n) - 0.5
+        state = start
+        states = []
+        for row in rows:
+            state = np.tanh(0.7 * state + row @ mix)
+            states.append(state)
+        got = follow(tf.constant(rows))
+        expect_result(got, "every state", LOOP, name="follow")
+        shape = tuple(np.shape(got))
+        if shape != (n, width):
+            seen = f"for {n} rows, follow returned the shape {shape}"
+            raise NotYet(seen, f"{(n, width)}: every state, one for each row", LOOP)
+        agree(got, np.stack(states), f"for {n} rows", LOOP)
+        traced = traced or len(runs)
+    if len(runs) > max(traced, 1):
+        seen = (
+            f"the Python code of `step` ran {len(runs)} times, {traced} of them in the first call"
+        )
+        raise NotYet(seen, "one trace for all numbers of rows: what does the signature say?", LOOP)
+    if traced > MOST_TRACES:
+        seen = f"the Python code of `step` ran {traced} times for 5 rows"
+        raise NotYet(seen, "a loop in the graph: once to trace it, not once per row", LOOP)

@@ -1,425 +1,376 @@
-"""Exercises of lesson 07: repair functions that break in a graph, and build one bridge."""
+"""Exercises of lesson 07: the training step."""
 
-import contextlib
 import random
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from ...show.errors import one_line
-from .engine import NotYet, agree, exercise, fresh_rows
+from ...measure.count import count
+from ..models import mlp
+from .engine import (
+    NotYet,
+    agree,
+    exercise,
+    expect_function,
+    expect_number,
+    expect_result,
+    fresh_rows,
+    is_close,
+    reject_slips,
+)
 
-WORKS = "Which of them works inside your graph?"
-LOOP = "What becomes of a loop in your own predict?"
-SCIPY = "Can SciPy come along?"
-BREAKS = "It breaks like this"
+TRACES = "What changes from step to step?"
+DRIVER = "Who drives the loop?"
+TICK = "A loop that predicts and trains"
 
-# What to write instead, by the method or attribute that a symbolic tensor, or a model, was asked
-# for when the error came. The text of an error is only quoted: it changes from version to version.
-CURES = {
-    "predict": "the model itself: predict asks for the number of rows, and for NumPy at the end",
-    "numpy": "nothing that asks for NumPy, as predict_on_batch does too",
-    "__array__": "operations of TensorFlow in place of NumPy",
-    "__bool__": "a choice without `if`: tf.where or tf.cond",
-    "__iter__": "slices, or an operation on the whole tensor",
-}
-AFTER_A_LOOP = "what leaves a loop of the graph in a tf.TensorArray"
-NUMBER_OF_ROWS = "the number of rows asked of the tensor: tf.shape(batch)[0], or -1 in a shape"
-KNOWN_LENGTH = "an axis whose length is known while tracing"
-DECLARED_TYPE = "the type that the function returns in the bridge, and tf.cast behind it"
-OTHER_CURE = "code that runs in a graph, for any number of rows"
-BEHIND_A_BRIDGE = "smooth behind a bridge, such as tf.numpy_function"
+INPUTS = 20  # numbers per row, as in the lesson
 
-BRIDGES = ("PyFunc", "EagerPyFunc", "PyFuncStateless")
-PASSED_BY_A_REPAIR = "one graph for any number of rows, no bridge, results equal"
+IN_ONE_GRAPH = "the whole epoch in one graph: tf.function"
 
 
-# ---- errors, and what to do about them ----
+def _labelled_rows(n: int) -> tuple[Any, Any]:
+    """Return rows of numbers from -1 to 1, and as a label whether their sum is above 0."""
+    rows = 2 * fresh_rows(n, inputs=INPUTS) - 1
+    labels = rows.sum(axis=1, keepdims=True) > 0
+    return rows, labels.astype("float32")
 
 
-@contextlib.contextmanager
-def _whole_tracebacks() -> Iterator[None]:
-    """Keep the frames of TensorFlow and Keras in tracebacks: `_asked_for` reads them."""
+def _small_model() -> Any:
+    return mlp(width=8, inputs=INPUTS)
+
+
+def _momentum() -> Any:
+    import keras
+
+    return keras.optimizers.SGD(0.1, momentum=0.9)
+
+
+def _make_step(model: Any, optimizer: Any, runs: list[str] | None = None) -> Callable:
+    """Return the Python step of the lesson.
+
+    `runs` gets "eager" or "graph" whenever the Python code of the step runs. That of a graph runs
+    only while it is traced.
+    """
     import keras
     import tensorflow as tf
 
-    filtered_by_tensorflow = tf.debugging.is_traceback_filtering_enabled()
-    filtered_by_keras = keras.config.is_traceback_filtering_enabled()
-    tf.debugging.disable_traceback_filtering()
-    keras.config.disable_traceback_filtering()
-    try:
-        yield
-    finally:
-        if filtered_by_tensorflow:
-            tf.debugging.enable_traceback_filtering()
-        if filtered_by_keras:
-            keras.config.enable_traceback_filtering()
+    loss_of = keras.losses.BinaryCrossentropy(from_logits=True)
 
-
-def _asked_for(error: BaseException) -> set[str]:
-    """Return the methods and attributes of tensors and models that the error passed through."""
-    import keras
-    import tensorflow as tf
-
-    names: set[str] = set()
-    for part in _chain(error):
-        for frame, _ in traceback.walk_tb(part.__traceback__):
-            if isinstance(frame.f_locals.get("self"), (tf.Tensor, keras.Model)):
-                names.add(frame.f_code.co_name)
-        if isinstance(part, AttributeError) and isinstance(part.obj, tf.Tensor):
-            names.add(str(part.name))
-    return names
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """Return the error and those behind it: AutoGraph and Keras raise new ones with more text."""
-    chain: list[BaseException] = []
-    part: BaseException | None = error
-    while part is not None and part not in chain:
-        chain.append(part)
-        part = part.__cause__ or part.__context__
-    return chain
-
-
-def _reason(error: BaseException) -> str:
-    """Return the kind of an error and the first sentence of its text."""
-    return one_line(error, most=160).partition(". ")[0].rstrip(".")
-
-
-def _cure(error: BaseException, step: Callable, inputs: int) -> str:
-    """Return what to write instead of the code that raised an error while it was traced."""
-    asked_for = _asked_for(error)
-    for name, cure in CURES.items():
-        if name in asked_for:
-            return cure
-    if type(error).__name__ == "InaccessibleTensorError":  # a class without a public name
-        return AFTER_A_LOOP
-    if _can_be_traced(step, (7, inputs)):
-        return NUMBER_OF_ROWS
-    if _can_be_traced(step, (inputs, inputs)):
-        return KNOWN_LENGTH
-    return OTHER_CURE
-
-
-# ---- graphs ----
-
-
-def _calling(answer: Callable) -> Callable:
-    """Return a function of one argument, whatever kind of callable the answer is."""
-
-    def step(batch: Any) -> Any:
-        return answer(batch)
+    def step(batch: Any, labels: Any) -> Any:
+        if runs is not None:
+            runs.append("eager" if tf.executing_eagerly() else "graph")
+        with tf.GradientTape() as tape:
+            loss = loss_of(labels, model(batch, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        return loss
 
     return step
 
 
-def _trace(step: Callable, shape: tuple) -> Any:
-    import tensorflow as tf
-
-    graph = tf.function(step, input_signature=[tf.TensorSpec(shape)])
-    return graph.get_concrete_function()
+def _same_weights(model: Any, oracle: Any, where: str, section: str) -> None:
+    agree(model.get_weights(), oracle.get_weights(), f"in the weights {where}", section)
 
 
-def _can_be_traced(step: Callable, shape: tuple) -> bool:
-    try:
-        _trace(step, shape)
-    except Exception:
-        return False
-    return True
-
-
-def _expect_graph(step: Callable, inputs: int, section: str, numpy_cure: str = "") -> Any:
-    """Return step as a graph for any number of rows, or explain why it cannot be one."""
-    try:
-        with _whole_tracebacks():
-            concrete = _trace(step, (None, inputs))
-    except Exception as error:
-        cure = _cure(error, step, inputs)
-        if numpy_cure and cure == CURES["__array__"]:
-            cure = numpy_cure
-        raise NotYet(f"in a graph it raises {_reason(error)}", cure, section) from error
-    if concrete.structured_outputs is None:
-        raise NotYet("your function returned nothing", "a result: is a `return` missing?", section)
-    return concrete
-
-
-def _bridges(concrete: Any) -> list:
-    """Return the operations that call back into Python, those in loops and functions included."""
-    definition = concrete.graph.as_graph_def()
-    nodes = list(definition.node)
-    for function in definition.library.function:
-        nodes.extend(function.node_def)
-    return [node for node in nodes if node.op in BRIDGES]
-
-
-def _expect_no_bridge(concrete: Any) -> None:
-    number = len(_bridges(concrete))
-    if number:
-        noun = "bridge" if number == 1 else "bridges"
-        raise NotYet(
-            f"the graph calls back into Python, with {number} {noun}",
-            "operations of TensorFlow only",
-            SCIPY,
-        )
-
-
-def _check_repair(step: Callable, batches: list, wanted: Callable, section: str) -> str:
-    """Trace once for any number of rows, look for bridges, compare with the eager results."""
-    import tensorflow as tf
-
-    concrete = _expect_graph(step, batches[0].shape[1], section)
-    _expect_no_bridge(concrete)
-    for batch in batches:
-        where = f"for {len(batch)} rows"
-        try:
-            got = concrete(tf.constant(batch))
-        except Exception as error:
-            raise NotYet(
-                f"{where}, the graph raises {_reason(error)}",
-                "one graph for any number of rows",
-                section,
-            ) from error
-        agree(got, wanted(batch), where, section)
-    return PASSED_BY_A_REPAIR
-
-
-def _batches(inputs: int = 10, smallest: int = 2) -> list:
-    """Return three batches of numbers on both sides of zero."""
-    sizes = (7, random.randrange(8, 60), smallest)
-    return [fresh_rows(n, inputs) - 0.5 for n in sizes]
-
-
-# ---- 07.1 ----
+def _expect_graph(runs: list[str], wanted: str, section: str) -> None:
+    """Raise `NotYet` if the Python code of a step ran eagerly."""
+    if "eager" in runs:
+        raise NotYet("the step still runs eagerly", wanted, section)
 
 
 @exercise(
     "07.1",
-    "repair a function: predict in a graph",
-    section=WORKS,
+    "bring a step to one trace",
+    section=TRACES,
     hints=(
-        "Which ways to ask a model return tensors, and which return NumPy?",
-        "The model is a function of a tensor: call it.",
-        "return model(batch)",
+        "Which of the three traces of the first epoch come from the optimizer, and which from the "
+        "short batch?",
+        "`optimizer.build(model.trainable_variables)` makes the optimizer's variables before the "
+        "first call; `input_signature=[...]` says that any number of rows may come.",
+        "optimizer.build(...); return tf.function(step, input_signature=[tf.TensorSpec((None, "
+        "20)), tf.TensorSpec((None, 1))])",
     ),
 )
-def _check_score(score: Any) -> str:
-    from ..models import mlp
+def _check_one_trace(one_trace: Any) -> str:
+    n = random.choice((70, 90, 110))  # 32 rows in a batch: the last one is short
+    rows, labels = _labelled_rows(n)
+    model, optimizer = _small_model(), _momentum()
+    oracle = _small_model()
+    runs: list[str] = []
+    step = _make_step(model, optimizer, runs)
+    fast = expect_function(one_trace(step, model, optimizer), "one_trace", "a tf.function")
+    slow = _make_step(oracle, _momentum())
+    runs_after_batch = []
+    for start in range(0, n, 32):
+        batch = rows[start : start + 32], labels[start : start + 32]
+        loss = fast(*batch)
+        runs_after_batch.append(len(runs))
+        agree(loss, slow(*batch), f"for a batch of {len(batch[0])} rows", TRACES)
+    _same_weights(model, oracle, "after the epoch", TRACES)
+    _expect_graph(runs, "a graph, traced once: tf.function", TRACES)
+    _check_traces(runs_after_batch)
+    return "one trace for whole and short batches, no row left out, the same weights"
 
-    model = mlp(seed=random.randrange(1000))
 
-    def step(batch: Any) -> Any:
-        return score(model, batch)
-
-    return _check_repair(step, _batches(smallest=1), model, WORKS)
-
-
-# ---- 07.2 ----
+def _check_traces(traces_after_batch: list[int]) -> None:
+    """Check that a step was traced once, and say when it was traced again."""
+    first = traces_after_batch[0]
+    before_last, last = traces_after_batch[-2:]
+    if first > 1:
+        seen = f"{first} traces of the step in its first call"
+        raise NotYet(seen, "one: who makes variables in it?", TRACES)
+    if before_last > 1:
+        seen = f"{before_last} traces before the short batch"
+        raise NotYet(seen, "one: make the tf.function once", TRACES)
+    if last > 1:
+        wanted = "one: the short batch must not need its own graph"
+        raise NotYet(f"{last} traces", wanted, TRACES)
 
 
 @exercise(
     "07.2",
-    "repair a function: NumPy in a graph",
-    section=BREAKS,
+    "report the loss of an epoch",
+    section=TRACES,
     hints=(
-        "Which operations of TensorFlow do what np.mean and np.std do?",
-        "`tf.reduce_mean(batch, axis=0)` and `tf.math.reduce_std(batch, axis=0)`.",
-        "return (batch - tf.reduce_mean(batch, axis=0)) / ...",
+        "A batch of 8 rows and one of 32: how much does each of them say about the epoch?",
+        "Multiply the loss of each batch by its number of rows, and divide the sum by the number "
+        "of all rows.",
+        "for batch, labels in batches: total += float(step(batch, labels)) * len(batch); count += "
+        "len(batch). Then total / count.",
     ),
 )
-def _check_standard(standard: Any) -> str:
-    def wanted(batch: Any) -> Any:
-        return (batch - batch.mean(axis=0)) / batch.std(axis=0)
+def _check_train_epoch(train_epoch: Any) -> str:
+    several = [32] * random.randrange(2, 5)
+    short = random.randrange(1, 9)
+    for sizes in ([32, 32, 8], [*several, short], [5]):
+        _check_loss_of_epoch(train_epoch, sizes)
+    return "the mean over all rows, each batch trained once"
 
-    return _check_repair(_calling(standard), _batches(), wanted, BREAKS)
+
+class _FakeStep:
+    """A step that returns losses chosen beforehand, and notes the sizes of its batches."""
+
+    def __init__(self, losses: list[float]):
+        self.losses = losses
+        self.sizes: list[int] = []
+
+    def __call__(self, batch: Any, labels: Any) -> Any:
+        import numpy as np
+        import tensorflow as tf
+
+        if np.shape(batch)[1:] != (INPUTS,):
+            seen = "the step got something else in the place of the batch"
+            raise NotYet(seen, "step(batch, labels)", TRACES)
+        number = min(len(self.sizes), len(self.losses) - 1)
+        self.sizes.append(len(batch))
+        return tf.constant(self.losses[number])
 
 
-# ---- 07.3 ----
+def _check_loss_of_epoch(train_epoch: Any, sizes: list[int]) -> None:
+    import numpy as np
+
+    losses = [random.uniform(0.1, 2.0) for _ in sizes]
+    step = _FakeStep(losses)
+    got = train_epoch(step, [_labelled_rows(size) for size in sizes])
+    expect_result(got, "the loss of the epoch", TRACES, name="train_epoch")
+    if step.sizes != sizes:
+        seen = f"the step was called with {step.sizes} rows for batches of {sizes}"
+        raise NotYet(seen, "one call for each batch, in order", TRACES)
+    loss = expect_number(got, TRACES, seen="train_epoch returned")
+    wanted = float(np.average(losses, weights=sizes))
+    if is_close(loss, wanted, tolerance=1e-4):
+        return
+    slips = [
+        (
+            losses[-1],
+            "that is the loss of the last batch",
+            "the mean over all rows of the epoch",
+        ),
+        (
+            float(np.mean(losses)),
+            "that is the mean over batches: the short batch counts as much as a whole one",
+            "the mean over rows",
+        ),
+    ]
+    reject_slips(loss, slips, TRACES, tolerance=1e-4)
+    agree(loss, wanted, f"for batches of {sizes} rows", TRACES)
 
 
 @exercise(
     "07.3",
-    "repair a function: an if in a Keras layer",
-    section=BREAKS,
+    "learn and answer in one graph",
+    section=TICK,
     hints=(
-        "Who calls the `call` of a layer, and does AutoGraph rewrite it there?",
-        "`tf.where(condition, a, b)` chooses between two values, and the condition may be one "
-        "truth value for all.",
-        "return tf.where(tf.reduce_mean(batch) > 0.5, ..., ...)",
+        "What may change from tick to tick, and what of that belongs to the key of a trace? What "
+        "must exist before the first trace?",
+        "One tf.function that calls the step and then the model; `optimizer.build` before it; an "
+        "`input_signature` with three entries.",
+        "optimizer.build(...); @tf.function(input_signature=[TensorSpec of (1, 20), (None, 20), "
+        "(None, 1)]); def tick(row, batch, labels): step(batch, labels); return model(row). Then "
+        "return tick.",
     ),
 )
-def _check_soften(soften: Any) -> str:
+def _check_make_tick(make_tick: Any) -> str:
+    runs: list[str] = []
+    answers: list[str] = []
+    model, optimizer = _watched_model(answers), _momentum()
+    oracle = _small_model()
+    slow = _make_step(oracle, _momentum())
+    step = _make_step(model, optimizer, runs)
+    tick = expect_function(make_tick(step, model, optimizer), "make_tick", "a function tick")
+    sizes = [1, 2, random.randrange(3, 20), 32, 32]
+    traces_after_tick = []
+    for number, size in enumerate(sizes, start=1):
+        row, _ = _labelled_rows(1)
+        batch = _labelled_rows(size)
+        before = oracle(row)
+        slow(*batch)
+        with count() as n:
+            got = tick(row, *batch)
+        traces_after_tick.append(len(runs))
+        _check_answer(got, before, oracle(row), f"in tick {number}")
+        _same_weights(model, oracle, f"after tick {number}", TICK)
+        _expect_graph(runs, "learning and answering in one graph: tf.function", TICK)
+        _check_calls_of_tick(len(n.calls), answers)
+    _check_traces_of_tick(traces_after_tick)
+    return "one call of a graph per tick, one trace, the answer after the step"
+
+
+def _watched_model(answers: list[str]) -> Any:
+    """Return the small model; `answers` gets "eager" or "graph" whenever its `call` runs."""
     import keras
+    import tensorflow as tf
+
+    class Watched(keras.Sequential):
+        def call(self, *arguments: Any, **options: Any) -> Any:
+            answers.append("eager" if tf.executing_eagerly() else "graph")
+            return super().call(*arguments, **options)
+
+    model = Watched([keras.Input((INPUTS,)), *_small_model().layers])
+    answers.clear()
+    return model
+
+
+def _check_answer(got: Any, before: Any, after: Any, where: str) -> None:
+    """Check an answer, and name the slip of one that was given before the step."""
     import numpy as np
 
-    class Soften(keras.layers.Layer):
-        def call(self, batch: Any) -> Any:
-            return soften(batch)
-
-    def wanted(batch: Any) -> Any:
-        return batch / 2 if batch.mean() > 0.5 else batch
-
-    # The mean of a batch lies near 0.5, so that the means of single rows lie on both sides of it.
-    batches = []
-    for batch in _batches():
-        for mean in (0.47, 0.53):
-            batches.append(batch - batch.mean() + np.float32(mean))
-    return _check_repair(Soften(), batches, wanted, BREAKS)
+    expect_result(got, "the answer", TICK, name="tick")
+    is_right = np.shape(got) == np.shape(after) and np.allclose(got, after, rtol=1e-4, atol=1e-6)
+    is_early = np.shape(got) == np.shape(before) and np.allclose(got, before, rtol=1e-4, atol=1e-6)
+    if is_early and not is_right:
+        seen = f"{where}, that is the answer before the step"
+        raise NotYet(seen, "the answer of the model that has learned", TICK)
+    agree(got, after, where, TICK)
 
 
-# ---- 07.4 ----
+def _check_calls_of_tick(calls: int, answers: list[str]) -> None:
+    if "eager" in answers:
+        raise NotYet("the model still runs eagerly", "the answer in the same graph", TICK)
+    if calls > 1:  # none is counted for a concrete function
+        raise NotYet(f"{calls} calls of a graph for one tick", "one call", TICK)
+
+
+def _check_traces_of_tick(traces_after_tick: list[int]) -> None:
+    """Check that the step was traced once, and say when it was traced again."""
+    first, last = traces_after_tick[0], traces_after_tick[-1]
+    if first > 1:
+        seen = f"{first} traces of the step in the first tick"
+        raise NotYet(seen, "one: who makes variables in it?", TICK)
+    if traces_after_tick[-1] > traces_after_tick[-2]:  # both of 32 rows
+        wanted = "none: make the tf.function once"
+        raise NotYet("a new trace for a tick of the same shapes", wanted, TICK)
+    if last > 1:
+        raise NotYet(f"{last} traces", "one, for any number of rows in a batch", TICK)
 
 
 @exercise(
     "07.4",
-    "repair a function: a tensor taken apart",
-    section=BREAKS,
+    "write the epoch in the graph (stretch)",
+    section=DRIVER,
     hints=(
-        "How do you name one column of a batch, without going through its items?",
-        "`points[:, 0]` is a column; `tf.unstack(points, axis=1)` gives both, for there are two.",
-        "return tf.atan2(points[:, ...], points[:, ...])",
+        "How do you get the rows of one batch from all rows and some row numbers, and what makes "
+        "a loop one of the graph?",
+        "`tf.reshape(order, (-1, size))` has one row of numbers per batch; `tf.gather` fetches "
+        "their rows; `tf.range` makes the loop one of the graph.",
+        "In a tf.function: for i in tf.range(len(picks)): total += step(tf.gather(rows, picks[i]), "
+        "tf.gather(labels, picks[i])); after the loop, total / len(picks). A mean wants a float.",
     ),
 )
-def _check_angles(angles: Any) -> str:
+def _check_make_epoch(make_epoch: Any) -> str:
+    for size, batches in ((8, 7), (random.choice((4, 16)), 3)):
+        _check_two_epochs(make_epoch, size, batches)
+    return "one graph with one step in it, the weights and the loss of the Python loop"
+
+
+def _check_two_epochs(make_epoch: Any, size: int, batches: int) -> None:
+    rows, labels = _labelled_rows(size * batches)
+    model, optimizer = _small_model(), _momentum()
+    oracle, other = _small_model(), _momentum()
+    optimizer.build(model.trainable_variables)
+    other.build(oracle.trainable_variables)
+    runs: list[str] = []
+    step = _make_step(model, optimizer, runs)
+    slow = _make_step(oracle, other)
+    epoch = expect_function(
+        make_epoch(step, rows, labels, size), "make_epoch", "a function of order"
+    )
+
+    order = _permutation(size * batches)
+    loss = epoch(order)
+    _check_steps_in_graph(runs, batches)
+    losses = _train_by_hand(slow, rows, labels, order, size)
+    _same_weights(model, oracle, "after an epoch in the order given", DRIVER)
+    _check_mean_loss(loss, losses, size)
+
+    # Counting slows tracing down, and only the second epoch should have no trace.
+    traces = len(runs)
+    order = _permutation(size * batches)
+    with count() as n:
+        loss = epoch(order)
+    _expect_graph(runs, IN_ONE_GRAPH, DRIVER)
+    if len(runs) > traces:
+        wanted = "none: make the tf.function once"
+        raise NotYet("a new trace for the second epoch", wanted, DRIVER)
+    if len(n.calls) > 1:
+        seen = f"{len(n.calls)} calls of a graph for one epoch"
+        raise NotYet(seen, "one call for the epoch", DRIVER)
+    losses = _train_by_hand(slow, rows, labels, order, size)
+    _same_weights(model, oracle, "after an epoch in the order given", DRIVER)
+    _check_mean_loss(loss, losses, size)
+
+
+def _permutation(n: int) -> Any:
     import numpy as np
 
-    def wanted(points: Any) -> Any:
-        return np.arctan2(points[:, 1], points[:, 0])
-
-    return _check_repair(_calling(angles), _batches(inputs=2, smallest=1), wanted, BREAKS)
+    rng = np.random.default_rng(random.randrange(10_000))
+    return rng.permutation(n).astype("int32")
 
 
-# ---- 07.5 ----
+def _check_steps_in_graph(runs: list[str], batches: int) -> None:
+    _expect_graph(runs, IN_ONE_GRAPH, DRIVER)
+    if len(runs) > 2:
+        seen = f"the graph holds the step {len(runs)} times for {batches} batches"
+        raise NotYet(seen, "once: Python's range unrolls, tf.range loops in the graph", DRIVER)
 
 
-@exercise(
-    "07.5",
-    "repair a function: a list in a loop of the graph",
-    section=LOOP,
-    hints=(
-        "What can a loop over tf.range fill, if not a list?",
-        "`found = tf.TensorArray(tf.float32, size=tf.shape(batch)[0])`, then "
-        "`found = found.write(i, best)` in the loop: what `write` returns is the array to go on "
-        "with.",
-        "Keep the loop, replace the list by the array, and return found.stack().",
-    ),
-)
-def _check_highest(highest: Any) -> str:
+def _train_by_hand(step: Callable, rows: Any, labels: Any, order: Any, size: int) -> list[float]:
+    """Return the losses of an epoch of Python steps: the oracle."""
+    losses = []
+    for pick in order.reshape(-1, size):
+        losses.append(float(step(rows[pick], labels[pick])))
+    return losses
+
+
+def _check_mean_loss(got: Any, losses: list[float], size: int) -> None:
     import numpy as np
 
-    def wanted(batch: Any) -> Any:
-        return np.maximum.accumulate(batch, axis=0)
-
-    return _check_repair(_calling(highest), _batches(smallest=1), wanted, LOOP)
-
-
-# ---- 07.6 ----
-
-
-@exercise(
-    "07.6",
-    "repair a function: an unknown number of rows",
-    section=LOOP,
-    hints=(
-        "What is `batch.shape[0]` while tracing, and who knows the number of rows when the graph "
-        "runs?",
-        "`tf.shape(batch)[0]` is a tensor; in tf.reshape, -1 stands for whatever is left.",
-        "return tf.reshape(batch, (..., 5, 2))",
-    ),
-)
-def _check_pairs(pairs: Any) -> str:
-    def wanted(batch: Any) -> Any:
-        return batch.reshape(-1, 5, 2)
-
-    return _check_repair(_calling(pairs), _batches(smallest=1), wanted, LOOP)
-
-
-# ---- 07.7 ----
-
-
-class _Smooth:
-    """A NumPy function from float64 to float64 that remembers how often it ran."""
-
-    def __init__(self) -> None:
-        self.runs = 0
-
-    def __call__(self, batch: Any) -> Any:
-        import numpy as np
-
-        batch = np.asarray(batch, np.float64)
-        self.runs += 1
-        return np.cumsum(batch, axis=-1) / np.arange(1, 11)
-
-
-@exercise(
-    "07.7",
-    "build a bridge with shape and type (stretch)",
-    section=SCIPY,
-    hints=(
-        "Which type does `smooth` return, and what does the graph know about the shape behind a "
-        "bridge?",
-        "`tf.numpy_function(smooth, [batch], tf.float64)`, then `tf.cast`, and "
-        "`tf.ensure_shape(..., (None, 10))`.",
-        "answers = tf.numpy_function(smooth, [batch], ...); "
-        "return tf.cast(tf.ensure_shape(answers, (None, ...)), tf.float32)",
-    ),
-)
-def _check_bridged(bridged: Any) -> str:
-    smooth = _Smooth()
-
-    def step(batch: Any) -> Any:
-        return bridged(batch, smooth)
-
-    concrete = _expect_graph(step, 10, SCIPY, numpy_cure=BEHIND_A_BRIDGE)
-    if not _bridges(concrete):
-        raise NotYet(
-            "there is no bridge in the graph", "smooth, called whenever the graph runs", SCIPY
-        )
-    for batch in _batches(smallest=1):
-        _cross_bridge(concrete, smooth, batch)
-    _expect_known_output(concrete)
-    return "one run of Python for each batch, shape and type known"
-
-
-def _cross_bridge(concrete: Any, smooth: _Smooth, batch: Any) -> None:
-    """Run the graph for one batch; count the runs of `smooth`, and compare the result."""
-    import tensorflow as tf
-
-    where = f"for {len(batch)} rows"
-    smooth.runs = 0
-    try:
-        got = concrete(tf.constant(batch))
-    except Exception as error:
-        cure = OTHER_CURE if _declares_float64(concrete) else DECLARED_TYPE
-        raise NotYet(f"{where}, the graph raises {_reason(error)}", cure, SCIPY) from error
-    if smooth.runs != 1:
-        raise NotYet(
-            f"{where}, smooth ran {smooth.runs} times", "once, with the whole batch", SCIPY
-        )
-    agree(got, smooth(batch), where, SCIPY)
-
-
-def _declares_float64(concrete: Any) -> bool:
-    """Return whether each bridge is said to return what `smooth` returns."""
-    import tensorflow as tf
-
-    for node in _bridges(concrete):
-        for declared in node.attr["Tout"].list.type:
-            if declared != tf.float64:
-                return False
-    return True
-
-
-def _expect_known_output(concrete: Any) -> None:
-    import tensorflow as tf
-
-    output = concrete.outputs[0]
-    if output.dtype != tf.float32:
-        raise NotYet(
-            f"a tensor of {output.dtype.name}", "float32: tf.cast behind the bridge", SCIPY
-        )
-    if output.shape.rank != 2 or output.shape[1] != 10:
-        raise NotYet(
-            f"the graph knows the shape as {output.shape}, and no layer can be built behind it",
-            "(None, 10): say it with tf.ensure_shape",
-            SCIPY,
-        )
+    loss = expect_number(got, DRIVER, seen="the epoch returned")
+    wanted = float(np.mean(losses))
+    if is_close(loss, wanted, tolerance=1e-4):
+        return
+    slips = [
+        (sum(losses), "that is the sum of the losses", "their mean"),
+        (losses[-1], "that is the loss of the last batch", "the mean over the batches"),
+    ]
+    reject_slips(loss, slips, DRIVER, tolerance=1e-4)
+    agree(loss, wanted, f"for {len(losses)} batches of {size} rows", DRIVER)

@@ -1,443 +1,403 @@
-"""Exercises of lesson 08: saved models."""
+"""Exercises of lesson 08: TF1 graphs and sessions."""
 
-import contextlib
-import gc
-import os
+import math
 import random
-import tempfile
-import threading
-import time
-import weakref
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
-from unittest import mock
 
-from ...show.errors import one_line
+from ...show.errors import kind_in_words
 from .engine import EXERCISE_TEXT, NotYet, agree, exercise, expect_function, fresh_rows
 
-SIGNATURE = "What does a signature want?"
-COST = "What does a call cost, and what makes it faster?"
-CALLERS = "How do many callers share one model?"
-BREAKS = "It breaks like this"
-MAX_FETCHES = 8
+GROWS = "Why does the loop get slower?"
+RUN = "What does one run cost?"
+SESSION = "Whose weights are these?"
+WAY_OUT = "The way out"
+MAX_ROWS = 100
 
 
-@contextlib.contextmanager
-def _exported(name: str, seed: int = 0) -> Iterator[tuple[Any, str]]:
-    """Give a model and the path of its SavedModel, whose input has this name."""
-    import keras
+def _model(x: Any, weights: Any) -> Any:
+    """Add the model of the lesson to the current graph, or compute it."""
+    import tensorflow as tf
 
-    from ..models import mlp
-
-    model = mlp(seed=seed)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        path = str(Path(home) / "model")
-        signature = [keras.InputSpec(shape=(None, 10), dtype="float32", name=name)]
-        model.export(path, input_signature=signature, verbose=False)
-        yield model, path
+    w1, b1, w2, b2 = weights
+    return tf.matmul(tf.nn.relu(tf.matmul(x, w1) + b1), w2) + b2
 
 
-def _expect_array(answer: Any) -> Any:
-    if isinstance(answer, dict):
-        raise NotYet(
-            f"a dict with {', '.join(answer)}", "the answers in it, as one array", SIGNATURE
-        )
-    return answer
+def _compute(data: Any, values: list) -> Any:
+    """Return the scores of the model, computed with NumPy."""
+    import numpy as np
+
+    w1, b1, w2, b2 = values
+    return np.maximum(data @ w1 + b1, 0) @ w2 + b2
+
+
+@dataclass
+class _Program:
+    """A TF1 program: a session, the variables of its graph, and the trained values they have."""
+
+    session: Any
+    variables: list[Any]
+    values: list[Any]
+
+    def expect_trained(self) -> None:
+        """Raise `NotYet` if the variables no longer have the trained values."""
+        from ...measure.agreement import first_difference
+
+        if first_difference(self.session.run(self.variables), self.values):
+            raise NotYet(
+                "the session does not hold the trained weights any more",
+                "the weights as they were: which line writes them?",
+                SESSION,
+            )
+
+
+def _new_program() -> _Program:
+    """Return a program with random weights."""
+    import numpy as np
+    import tensorflow as tf
+
+    rng = np.random.default_rng(random.randrange(10_000))
+    shapes = {"w1": (10, 8), "b1": (8,), "w2": (8, 1), "b2": (1,)}
+    variables = []
+    values = []
+    with tf.Graph().as_default() as graph:
+        session = tf.compat.v1.Session(graph=graph)
+        for name, shape in shapes.items():
+            variable = tf.compat.v1.get_variable(name, shape)
+            value = rng.normal(size=shape).astype("float32")
+            variable.load(value, session)
+            variables.append(variable)
+            values.append(value)
+    return _Program(session, variables, values)
 
 
 # ---- 08.1 ----
 
 
-class _LoadRecord:
-    """What `tf.saved_model.load` returned, and how the signatures were called."""
-
-    def __init__(self) -> None:
-        self.loaded: list[weakref.ref] = []
-        self.inputs: list[list[str]] = []
-
-    def any_lost(self) -> bool:
-        """Return whether an object was loaded that nobody keeps."""
-        return any(reference() is None for reference in self.loaded)
-
-
-@contextlib.contextmanager
-def _recorded_loads(path: str) -> Iterator[_LoadRecord]:
-    """Record the objects that are loaded, and the names of the inputs in calls of signatures."""
-    import tensorflow as tf
-
-    record = _LoadRecord()
-    load = tf.saved_model.load
-    signature_class = type(load(path).signatures["serving_default"])
-    call = signature_class.__call__
-
-    def recorded_load(*args: Any, **options: Any) -> Any:
-        loaded = load(*args, **options)
-        record.loaded.append(weakref.ref(loaded))
-        return loaded
-
-    def recorded_call(self: Any, *args: Any, **inputs: Any) -> Any:
-        record.inputs.append(list(inputs))
-        return call(self, *args, **inputs)
-
-    with (
-        mock.patch.object(tf.saved_model, "load", recorded_load),
-        mock.patch.object(signature_class, "__call__", recorded_call),
-    ):
-        yield record
-
-
 @exercise(
     "08.1",
-    "load once, call from anywhere",
-    section=SIGNATURE,
+    "build once, run many",
+    section=GROWS,
     hints=(
-        "Which line must run once, which ones in every call? And who keeps the loaded object when "
-        "make_score is done?",
-        "`score.structured_input_signature[1]` is a dict from names to shapes; "
-        "`score(**{name: rows})` calls with a name that you hold in a variable.",
-        'loaded = tf.saved_model.load(path); score = loaded.signatures["serving_default"]; '
-        "[name] = score.structured_input_signature[1]; then a function that calls "
-        "score(**{name: rows}) and takes the output.",
+        "Which lines of the slow loop add operations? What has to be known when they are added, "
+        "and what not?",
+        "`tf.compat.v1.placeholder(tf.float32, (None, 10))` stands for rows that come later. "
+        "Make it inside `with session.graph.as_default():`, and the model on it.",
+        "In the with block: x = placeholder; y = model(x, weights). After it: "
+        "return lambda rows: session.run(y, {x: rows})",
     ),
 )
-def _check_make_score(make_score: Any) -> str:
-    for name in ("features", f"input_{random.randrange(100)}"):
-        with (
-            _exported(name, random.randrange(100)) as (model, path),
-            _recorded_loads(path) as record,
-        ):
-            _load_and_score(make_score, model, path, name, record)
-    return "one load, any name, any number of rows, and it stays alive"
-
-
-def _load_and_score(
-    make_score: Callable, model: Any, path: str, name: str, record: _LoadRecord
-) -> None:
-    """Make the learner's function and call it three times; compare, and count the loads."""
+def _check_scorer(make_scorer: Any) -> str:
     from ...measure.count import count
 
-    with count() as making:
-        score = expect_function(make_score(path), "make_score", "a function from rows to answers")
-    gc.collect()
-    with count() as calling:
-        for n in (1, 7, 1):
-            data = fresh_rows(n)
-            answer = _expect_array(_score(score, data, name, record))
-            agree(answer, model(data), f"for {n} rows", SIGNATURE)
-    if calling.model_loads:
+    program = _new_program()
+    score = _make_score(make_scorer, program)
+    for call, n in enumerate((1, 5, random.randrange(6, 60)), start=1):
+        data = fresh_rows(n)
+        with count() as seen:
+            got = _score(score, data, program)
+        program.expect_trained()
+        if seen.graph_ops:
+            raise NotYet(
+                f"a call of your function adds {seen.graph_ops} operations to a graph",
+                "none: build before the function returns",
+                GROWS,
+            )
+        if seen.session_runs != 1:
+            raise NotYet(f"{seen.session_runs} session runs for {n} rows", "one run per call", RUN)
+        agree(got, _compute(data, program.values), f"for {n} rows, call {call}", GROWS)
+    return "one run per call, no operation added, for any number of rows"
+
+
+def _make_score(make_scorer: Any, program: _Program) -> Callable:
+    """Return the learner's function, or explain why making it failed."""
+    try:
+        score = make_scorer(program.session, _model, program.variables)
+    except RuntimeError as error:
+        if not _succeeds_inside_the_graph(make_scorer):
+            raise
         raise NotYet(
-            f"model loads during three calls of your function: {calling.model_loads}",
-            "none: load the model before make_score returns",
-            COST,
-        )
-    if making.model_loads != 1:
-        raise NotYet(f"model loads in make_score: {making.model_loads}", "one", COST)
-    if record.any_lost():  # today the weights survive that, in older versions they do not
-        raise NotYet("nobody keeps the loaded object", "it kept as long as the function is", BREAKS)
+            "a placeholder outside of any graph",
+            "one made inside `with session.graph.as_default():`",
+            GROWS,
+        ) from error
+    return expect_function(score, "make_scorer", "a function that takes rows")
 
 
-def _score(score: Callable, data: Any, name: str, record: _LoadRecord) -> Any:
+def _succeeds_inside_the_graph(make_scorer: Callable) -> bool:
+    """Return whether `make_scorer` works where the session's graph is the current one already."""
+    program = _new_program()
+    with program.session.graph.as_default():
+        try:
+            make_scorer(program.session, _model, program.variables)
+        except Exception:
+            return False
+    return True
+
+
+def _score(score: Callable, data: Any, program: _Program) -> Any:
     """Call the learner's function, and explain the two errors that are common."""
     import tensorflow as tf
 
-    record.inputs.clear()
     try:
         return score(data)
-    except TypeError as error:
-        passed = record.inputs[-1] if record.inputs else []
-        if passed in ([], [name]):
+    except ValueError as error:
+        if _fits_every_placeholder(data, program.session.graph):
             raise
         raise NotYet(
-            f"the signature was given an input called {', '.join(passed)}",
-            f"{name}: the name of the input in this model",
-            SIGNATURE,
+            f"{len(data)} rows do not fit the placeholder", "None for the number of rows", RUN
         ) from error
-    except (AssertionError, tf.errors.OpError) as error:
-        if not record.any_lost():
-            raise
+    except tf.errors.FailedPreconditionError as error:
         raise NotYet(
-            f"the weights are gone ({one_line(error, most=62)} …)",
-            "the loaded object kept as long as the function is",
-            BREAKS,
+            "a session that was never given the weights",
+            "the session that was passed in: it holds them",
+            SESSION,
         ) from error
+
+
+def _fits_every_placeholder(data: Any, graph: Any) -> bool:
+    for operation in graph.get_operations():
+        is_placeholder = operation.type in ("Placeholder", "PlaceholderWithDefault")
+        if is_placeholder and not operation.outputs[0].shape.is_compatible_with(data.shape):
+            return False
+    return True
 
 
 # ---- 08.2 ----
 
 
+class _RecordingSession:
+    """A session that remembers how many rows each run was fed."""
+
+    def __init__(self, session: Any):
+        self._session = session
+        self.sizes: list[int] = []
+
+    def run(self, fetches: Any, feed_dict: Any = None, **options: Any) -> Any:
+        for value in (feed_dict or {}).values():
+            self.sizes.append(len(value))
+        return self._session.run(fetches, feed_dict, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
 @exercise(
     "08.2",
-    "export with a name and any number of rows",
-    section=SIGNATURE,
+    "fetch several things in one run",
+    section=RUN,
     hints=(
-        "Who decides on the name and the shape if you do not? Look at the five ways to save.",
-        "`model.export(path, input_signature=[...])` takes a `keras.InputSpec` with shape, dtype "
-        "and name.",
-        "model.export(path, input_signature=[keras.InputSpec(shape=(None, 10), "
-        'dtype="float32", name="features")], verbose=False)',
+        "What does a run cost, and how much of it has to do with what it fetches?",
+        "`session.run` takes a dict of fetches and returns a dict with the same keys. "
+        "Slices of 100 rows are batches.",
+        "parts = [session.run(fetches, {x: rows[i:i + 100]}) for i in range(0, len(rows), 100)]; "
+        "then join the parts of each name with np.concatenate.",
     ),
 )
-def _check_export_for(export_for: Any) -> str:
-    for n in (7, random.randrange(2, 30)):
-        model = _price_model(n)
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-            path = Path(home) / "model"
-            export_for(model, path)
-            score = _expect_signature(path)
-            for size in (1, n, 100):
-                data = fresh_rows(size)
-                [output] = score(features=data).values()
-                agree(output, model(data), f"for {size} rows", SIGNATURE)
-    return "it takes features, any number of rows, and gives the answers of the model"
+def _check_fetch_all(fetch_all: Any) -> str:
+    for n in (MAX_ROWS, random.randrange(MAX_ROWS + 1, 4 * MAX_ROWS), 3):
+        _fetch_for(fetch_all, n)
+    return "as few runs as batches, every fetch complete"
 
 
-def _price_model(n: int) -> Any:
-    """Return a model whose input has no name, called once with `n` rows."""
-    import keras
-
-    class Price(keras.Model):
-        def __init__(self) -> None:
-            super().__init__()
-            self.out = keras.layers.Dense(1)
-
-        def call(self, inputs: Any) -> Any:
-            return self.out(inputs)
-
-    model = Price()
-    model(fresh_rows(n))
-    return model
-
-
-def _expect_signature(path: Path) -> Any:
-    """Return serving_default of a SavedModel if it takes any number of rows as `features`."""
+def _fetch_for(fetch_all: Callable, n: int) -> None:
+    """Fetch three things for `n` rows; compare the numbers of runs and rows, and the values."""
     import tensorflow as tf
 
-    if not (path / "saved_model.pb").exists():
-        raise NotYet("no SavedModel in the folder given", "model.export writes one", SIGNATURE)
-    signatures = tf.saved_model.load(str(path)).signatures
-    if "serving_default" not in signatures:
-        raise NotYet(f"the signatures {list(signatures)}", "serving_default among them", SIGNATURE)
-    score = signatures["serving_default"]
-    inputs = score.structured_input_signature[1]
-    if list(inputs) != ["features"]:
-        raise NotYet(f"the input is called {', '.join(inputs)}", "features", SIGNATURE)
-    rows = inputs["features"].shape[0]
-    if rows is not None:
-        raise NotYet(f"the number of rows is frozen at {rows}", "any number: None", SIGNATURE)
-    return score
+    from ...measure.count import count
+
+    program = _new_program()
+    with program.session.graph.as_default():
+        x = tf.compat.v1.placeholder(tf.float32, (None, 10), name="x")
+        y = _model(x, program.variables)
+        fetches = {"score": y, "double": y * 2, "sum": tf.reduce_sum(x, axis=1)}
+    data = fresh_rows(n)
+    session = _RecordingSession(program.session)
+    with count() as seen:
+        got = fetch_all(session, x, fetches, data)
+
+    _expect_names(got, fetches)
+    largest = max(session.sizes, default=0)
+    if largest > MAX_ROWS:
+        raise NotYet(f"a run with {largest} rows", f"at most {MAX_ROWS} rows in one run", RUN)
+    needed = math.ceil(n / MAX_ROWS)
+    if seen.session_runs > needed:
+        raise NotYet(
+            f"{seen.session_runs} session runs for {n} rows and {len(fetches)} fetches",
+            f"{needed}: one run can fetch all of them",
+            RUN,
+        )
+    if seen.graph_ops:
+        raise NotYet(f"{seen.graph_ops} operations added", "none: join the parts with NumPy", GROWS)
+    score = _compute(data, program.values)
+    wanted = {"score": score, "double": score * 2, "sum": data.sum(axis=1)}
+    agree(got, wanted, f"for {n} rows", RUN)
+
+
+def _expect_names(got: Any, fetches: dict) -> None:
+    if got is None or got is ...:
+        raise NotYet("fetch_all returned nothing", "a dict: is a `return` missing?", EXERCISE_TEXT)
+    if not isinstance(got, dict):
+        seen = kind_in_words(got)
+    elif set(got) != set(fetches):
+        seen = f"a dict with the keys {sorted(map(str, got))}"
+    else:
+        return
+    raise NotYet(seen, f"a dict with the keys {sorted(fetches)}", RUN)
 
 
 # ---- 08.3 ----
 
 
-class _Network:
-    """Rows that take a while to arrive, and a count of how many fetches are under way.
-
-    The first fetch waits for a second one, and the first that finds seven others for a ninth: each
-    until it comes, or until it is clear that there is none. Of the fetches under way at the same
-    time, the later ones end first.
-    """
-
-    def __init__(self, rows: dict[int, Any]) -> None:
-        self.rows = rows
-        self.fetches = 0
-        self.most_at_once = 0
-        self._under_way = 0
-        self._lock = threading.Lock()
-        self._begun = {2: threading.Event(), MAX_FETCHES + 1: threading.Event()}
-
-    def fetch(self, id: int) -> Any:
-        """Wait, then return the row of this id."""
-        with self._lock:
-            self.fetches += 1
-            self._under_way += 1
-            under_way = self._under_way
-            is_record = under_way > self.most_at_once
-            if is_record:
-                self.most_at_once = under_way
-        if under_way in self._begun:
-            self._begun[under_way].set()
-        if is_record and under_way + 1 in self._begun:
-            self._begun[under_way + 1].wait(0.4 if under_way == 1 else 0.1)
-        time.sleep(0.002 * (MAX_FETCHES + 1 - min(under_way, MAX_FETCHES)))
-        with self._lock:
-            self._under_way -= 1
-        return self.rows[id]
-
-
-class _SumModel:
-    """A model that adds up each row, and remembers the number of rows of each call."""
-
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
-
-    def __call__(self, batch: Any) -> Any:
-        import numpy as np
-
-        batch = np.asarray(batch)
-        if batch.ndim != 2:
-            raise NotYet(
-                f"the model got an array of shape {batch.shape}",
-                "rows of shape (n, 10)",
-                EXERCISE_TEXT,
-            )
-        self.sizes.append(len(batch))
-        return batch.sum(axis=1, keepdims=True)
-
-
-@contextlib.contextmanager
-def _many_cores() -> Iterator[None]:
-    """Let `ThreadPoolExecutor()` be as large as on a big machine: one verdict for all machines."""
-    with contextlib.ExitStack() as stack:
-        for name in ("cpu_count", "process_cpu_count"):  # the second since Python 3.13
-            if hasattr(os, name):
-                stack.enter_context(mock.patch.object(os, name, return_value=64))
-        yield
-
-
 @exercise(
     "08.3",
-    "fetch with threads, answer in one batch",
-    section=CALLERS,
+    "write a variable without growing the graph",
+    section=GROWS,
     hints=(
-        "Which part waits, and which part computes? Only one of them gains from threads.",
-        "`ThreadPoolExecutor(8).map(fetch, ids)` fetches with eight threads and keeps the order; "
-        "`np.stack` makes one batch of the rows.",
-        "with ThreadPoolExecutor(8) as pool: rows = list(pool.map(fetch, ids)). "
-        "Then score(np.stack(rows)).",
+        "How many operations does one `assign` add, and what of it is the same each time?",
+        "Make the assignment once, from a placeholder of the variable's shape; feed the new value "
+        "when you run it. (`load` would do too, called inside `with session.graph.as_default()`.)",
+        "In session.graph.as_default(): new = placeholder(variable.dtype, variable.shape); "
+        "change = variable.assign(new). Then return lambda value: "
+        "session.run(change, {new: value})",
     ),
 )
-def _check_fetch_and_score(fetch_and_score: Any) -> str:
-    for n in (24, random.randrange(17, 40)):
-        _fetch_and_score_for(fetch_and_score, n)
-    return "the fetches wait together, at most eight of them, and the model is asked once"
+def _check_setter(make_setter: Any) -> str:
+    program = _new_program()
+    for index in (1, 3):
+        _set_twice(make_setter, program, index)
+    return "the value arrives, and the graph stays as it is"
 
 
-def _fetch_and_score_for(fetch_and_score: Callable, n: int) -> None:
-    """Fetch and score `n` rows; compare, and count the calls of the model and the fetches."""
-    data = fresh_rows(n)
-    ids = random.sample(range(1000), n)
-    network = _Network(dict(zip(ids, data, strict=True)))
-    model = _SumModel()
-    with _many_cores():
-        answers = fetch_and_score(network.fetch, model, ids)
+def _set_twice(make_setter: Callable, program: _Program, index: int) -> None:
+    """Write two values into one variable; compare all variables, and count the operations."""
+    import numpy as np
 
-    calls = len(model.sizes)
-    if answers is not None and calls != 1:
-        raise NotYet(f"{calls} calls of the model for {n} rows", "one, with all rows", COST)
-    agree(answers, data.sum(axis=1, keepdims=True), f"for {n} ids", CALLERS)
-    if network.most_at_once == 1:
+    from ...measure.count import count
+
+    session = program.session
+    old = program.values[index]
+    rng = np.random.default_rng(random.randrange(10_000))
+    new = [rng.normal(size=old.shape).astype("float32") for _ in range(2)]
+
+    set_value = expect_function(
+        make_setter(session, program.variables[index]),
+        "make_setter",
+        "a function that takes a value",
+    )
+    with count() as first_call:
+        set_value(new[0])
+    first = session.run(program.variables)
+    with count() as second_call:
+        set_value(new[1])
+    second = session.run(program.variables)
+
+    for other in range(len(program.variables)):
+        if other != index:
+            agree(second[other], program.values[other], "in another variable", SESSION)
+    if np.allclose(first[index], old):
         raise NotYet(
-            "one fetch at a time: each waits for the one before",
-            "eight that wait together",
-            CALLERS,
+            "the variable keeps its old value",
+            "the value passed: which line runs the assignment?",
+            GROWS,
         )
-    if network.most_at_once > MAX_FETCHES:
+    if np.array_equal(second[index], first[index]):
+        raise NotYet("two calls write the same value", "the value of the call: feed it", GROWS)
+    agree([first[index], second[index]], new, "in the variable", GROWS)
+    added = max(first_call.graph_ops, second_call.graph_ops)
+    if added:
         raise NotYet(
-            f"{network.most_at_once} fetches at the same time", "at most eight", EXERCISE_TEXT
+            f"a call of your function adds {added} operations to the graph",
+            "none: make the assignment once, before the function returns, and feed it",
+            GROWS,
         )
-    if network.fetches != n:
-        raise NotYet(f"{network.fetches} fetches for {n} ids", "one for each", EXERCISE_TEXT)
+    program.values[index] = new[1]
 
 
 # ---- 08.4 ----
 
 
-class _CountingSignature:
-    """A signature that counts its calls."""
-
-    def __init__(self, signature: Any) -> None:
-        self._signature = signature
-        self.calls = 0
-
-    def __call__(self, *args: Any, **inputs: Any) -> Any:
-        self.calls += 1
-        return self._signature(*args, **inputs)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._signature, name)
-
-
 @exercise(
     "08.4",
-    "guard a signature (stretch)",
-    section=SIGNATURE,
+    "take a model out of its session (stretch)",
+    section=WAY_OUT,
     hints=(
-        "What is cast without a word, what is refused, and where does a wrong shape fail? Turn "
-        "everything into the one kind that you can check.",
-        "`spec.dtype.as_numpy_dtype` and `spec.shape.is_compatible_with(...)`, with the spec from "
-        "`signature.structured_input_signature[1]`.",
-        "batch = np.asarray(rows, dtype); if not spec.shape.is_compatible_with(batch.shape): "
-        "raise ValueError(...). Then [output] = "
-        "signature(**{name: tf.constant(batch)}).values()",
+        "What does the session own that the function needs, and when can you read it?",
+        "`session.run(weights)` gives the values; a `tf.Variable` each holds them. A `tf.function` "
+        "with an `input_signature` is traced once for any number of rows.",
+        "kept = [tf.Variable(value) for value in session.run(weights)]; then a function of rows "
+        "that returns model(rows, kept), decorated with "
+        "tf.function(input_signature=[tf.TensorSpec((None, 10), tf.float32)])",
     ),
 )
-def _check_guarded(guarded: Any) -> str:
-    import numpy as np
-    import tensorflow as tf
+def _check_port(port: Any) -> str:
+    from ...measure.count import count
 
-    name = f"input_{random.randrange(100)}"
-    with _exported(name, random.randrange(100)) as (model, path):
-        loaded = tf.saved_model.load(path)
-        signature = _CountingSignature(loaded.signatures["serving_default"])
-        answer = expect_function(guarded(signature), "guarded", "a function from rows to answers")
-        data = np.round(8 * fresh_rows(random.randrange(1, 20)))
-        _expect_answers(answer, data, model(data))
-        for bad in (data[:, :9], tf.constant(data[:, :9]), data[0], data[None]):
-            _expect_refusal(answer, bad, signature)
-    return "numbers of any kind are answered, wrong shapes are refused before the call"
-
-
-def _expect_answers(answer: Callable, data: Any, wanted: Any) -> None:
-    """Ask with the same numbers in five kinds, and compare the answers."""
-    import tensorflow as tf
-
-    kinds = {
-        "a float32 array": data,
-        "a nested list": data.tolist(),
-        "a float64 array": data.astype("float64"),
-        "a float64 tensor": tf.constant(data, "float64"),
-        "an int32 tensor": tf.constant(data.astype("int32")),
-    }
-    for kind, rows in kinds.items():
-        try:
-            got = answer(rows)
-        except Exception as error:
-            raise NotYet(
-                f"{kind} is refused with {type(error).__name__}", "its answers", SIGNATURE
-            ) from error
-        agree(_expect_array(got), wanted, f"for {kind}", SIGNATURE)
-
-
-def _expect_refusal(answer: Callable, bad: Any, signature: _CountingSignature) -> None:
-    """Ask with a wrong shape: wanted is a ValueError that names the shape, without a call."""
-    import numpy as np
-
-    signature.calls = 0
-    shape = tuple(np.shape(bad))
-    try:
-        answer(bad)
-    except ValueError as error:
-        if not _names_the_shape(str(error), signature):
-            raise NotYet(
-                f"for shape {shape} the message {str(error)[:60]!r}",
-                "(None, 10) in it: what helps",
-                EXERCISE_TEXT,
-            ) from error
-    except Exception as error:
+    program = _new_program()
+    model = _WatchedModel()
+    fast = _make_port(port, program, model)
+    program.session.close()
+    traces = 0
+    for n in (4, 1, random.randrange(5, 50)):
+        data = fresh_rows(n)
+        with count() as seen:
+            got = _call_after_close(fast, data, port)
+        traces += seen.traces
+        agree(got, _compute(data, program.values), f"for {n} rows", SESSION)
+        _expect_graph(got, model)
+    if traces > 1:
         raise NotYet(
-            f"rows of shape {shape} raise {type(error).__name__}", "a ValueError", EXERCISE_TEXT
-        ) from error
-    else:
-        raise NotYet(f"rows of shape {shape} are answered", "a ValueError", EXERCISE_TEXT)
-    if signature.calls:
-        raise NotYet(
-            f"rows of shape {shape} reach the signature", "a check before the call", EXERCISE_TEXT
+            f"{traces} traces for three numbers of rows",
+            "one: say in a signature that any may come",
+            WAY_OUT,
         )
+    return "the session is closed, one trace, the scores of the old program"
 
 
-def _names_the_shape(text: str, signature: _CountingSignature) -> bool:
-    """Return whether a text contains the wanted shape, as a tuple or as TensorFlow writes it."""
-    [spec] = signature.structured_input_signature[1].values()
-    return str(tuple(spec.shape)) in text or str(spec.shape) in text
+class _WatchedModel:
+    """The model of the lesson; it remembers whether it ran eagerly."""
+
+    def __init__(self) -> None:
+        self.ran_eagerly = False
+
+    def __call__(self, x: Any, weights: Any) -> Any:
+        import tensorflow as tf
+
+        self.ran_eagerly = self.ran_eagerly or tf.executing_eagerly()
+        return _model(x, weights)
+
+
+def _make_port(port: Callable, program: _Program, model: Callable) -> Callable:
+    fast = port(program.session, program.variables, model)
+    return expect_function(fast, "port", "a function that takes rows")
+
+
+def _call_after_close(fast: Callable, data: Any, port: Callable) -> Any:
+    """Call the learner's function; if it fails, find out whether that is for want of a session."""
+    try:
+        return fast(data)
+    except Exception as error:
+        if not _succeeds_with_an_open_session(port, data):
+            raise
+        raise NotYet(
+            "it still needs the session", "a function that works after session.close()", WAY_OUT
+        ) from error
+
+
+def _succeeds_with_an_open_session(port: Callable, data: Any) -> bool:
+    fast = _make_port(port, _new_program(), _model)
+    try:
+        fast(data)
+    except Exception:
+        return False
+    return True
+
+
+def _expect_graph(got: Any, model: _WatchedModel) -> None:
+    import tensorflow as tf
+
+    if not isinstance(got, tf.Tensor):
+        raise NotYet(kind_in_words(got), "a tensor: the result of a tf.function", WAY_OUT)
+    if model.ran_eagerly:
+        raise NotYet("the model runs eagerly", "a graph: tf.function", WAY_OUT)

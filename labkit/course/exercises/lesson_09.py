@@ -1,595 +1,355 @@
-"""Exercises of lesson 09: loading in a loop."""
+"""Exercises of lesson 09: repair functions that break in a graph, and build one bridge."""
 
 import contextlib
-import gc
-import os
 import random
-import sys
-import tempfile
-import threading
-import weakref
+import traceback
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
-from unittest import mock
 
-from ...show.errors import kind_in_words
-from .engine import NotYet, exercise, expect_function
+from ...show.errors import one_line
+from .engine import NotYet, agree, exercise, fresh_rows
 
-CACHE = "Does it leak, and what must a cache know?"
-SWAP = "How do you swap a model while it serves?"
+WORKS = "What works inside your graph?"
+LAYERS = "What AutoGraph does not reach"
+NUMPY = "Can NumPy or SciPy come along?"
+
+# What to write instead, by the method or attribute that a symbolic tensor, or a model, was asked
+# for when the error came. The text of an error is only quoted: it changes from version to version.
+CURES = {
+    "predict": "the model itself: predict asks for the number of rows, and for NumPy at the end",
+    "numpy": "nothing that asks for NumPy, as predict_on_batch does too",
+    "__array__": "operations of TensorFlow in place of NumPy",
+    "__bool__": "a choice without `if`: tf.where or tf.cond",
+    "__iter__": "slices, or an operation on the whole tensor",
+}
+AFTER_A_LOOP = "what leaves a loop of the graph in a tf.TensorArray"
+NUMBER_OF_ROWS = "the number of rows asked of the tensor: tf.shape(batch)[0], or -1 in a shape"
+DECLARED_TYPE = "the type that the function returns in the bridge, and tf.cast behind it"
+OTHER_CURE = "code that runs in a graph, for any number of rows"
+BEHIND_A_BRIDGE = "smooth behind a bridge, such as tf.numpy_function"
+
+BRIDGES = ("PyFunc", "EagerPyFunc", "PyFuncStateless")
+PASSED_BY_A_REPAIR = "one graph for any number of rows, no bridge, results equal"
+
+
+# ---- errors, and what to do about them ----
 
 
 @contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+def _whole_tracebacks() -> Iterator[None]:
+    """Keep the frames of TensorFlow and Keras in tracebacks: `_asked_for` reads them."""
+    import keras
+    import tensorflow as tf
+
+    filtered_by_tensorflow = tf.debugging.is_traceback_filtering_enabled()
+    filtered_by_keras = keras.config.is_traceback_filtering_enabled()
+    tf.debugging.disable_traceback_filtering()
+    keras.config.disable_traceback_filtering()
+    try:
+        yield
+    finally:
+        if filtered_by_tensorflow:
+            tf.debugging.enable_traceback_filtering()
+        if filtered_by_keras:
+            keras.config.enable_traceback_filtering()
 
 
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+def _asked_for(error: BaseException) -> set[str]:
+    """Return the methods and attributes of tensors and models that the error passed through."""
+    import keras
+    import tensorflow as tf
+
+    names: set[str] = set()
+    for part in _chain(error):
+        for frame, _ in traceback.walk_tb(part.__traceback__):
+            if isinstance(frame.f_locals.get("self"), (tf.Tensor, keras.Model)):
+                names.add(frame.f_code.co_name)
+        if isinstance(part, AttributeError) and isinstance(part.obj, tf.Tensor):
+            names.add(str(part.name))
+    return names
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return the error and those behind it: AutoGraph and Keras raise new ones with more text."""
+    chain: list[BaseException] = []
+    part: BaseException | None = error
+    while part is not None and part not in chain:
+        chain.append(part)
+        part = part.__cause__ or part.__context__
+    return chain
+
+
+def _reason(error: BaseException) -> str:
+    """Return the kind of an error and the first sentence of its text."""
+    return one_line(error, most=160).partition(". ")[0].rstrip(".")
+
+
+def _cure(error: BaseException, step: Callable, inputs: int) -> str:
+    """Return what to write instead of the code that raised an error while it was traced."""
+    asked_for = _asked_for(error)
+    for name, cure in CURES.items():
+        if name in asked_for:
+            return cure
+    if type(error).__name__ == "InaccessibleTensorError":  # a class without a public name
+        return AFTER_A_LOOP
+    if _can_be_traced(step, (7, inputs)):
+        return NUMBER_OF_ROWS
+    return OTHER_CURE
+
+
+# ---- graphs ----
+
+
+def _calling(answer: Callable) -> Callable:
+    """Return a function of one argument, whatever kind of callable the answer is."""
+
+    def step(batch: Any) -> Any:
+        return answer(batch)
+
+    return step
+
+
+def _trace(step: Callable, shape: tuple) -> Any:
+    import tensorflow as tf
+
+    graph = tf.function(step, input_signature=[tf.TensorSpec(shape)])
+    return graph.get_concrete_function()
+
+
+def _can_be_traced(step: Callable, shape: tuple) -> bool:
+    try:
+        _trace(step, shape)
+    except Exception:
+        return False
+    return True
+
+
+def _expect_graph(step: Callable, inputs: int, section: str, numpy_cure: str = "") -> Any:
+    """Return step as a graph for any number of rows, or explain why it cannot be one."""
+    try:
+        with _whole_tracebacks():
+            concrete = _trace(step, (None, inputs))
+    except Exception as error:
+        cure = _cure(error, step, inputs)
+        if numpy_cure and cure == CURES["__array__"]:
+            cure = numpy_cure
+        raise NotYet(f"in a graph it raises {_reason(error)}", cure, section) from error
+    if concrete.structured_outputs is None:
+        raise NotYet("your function returned nothing", "a result: is a `return` missing?", section)
+    return concrete
+
+
+def _bridges(concrete: Any) -> list:
+    """Return the operations that call back into Python, those in loops and functions included."""
+    definition = concrete.graph.as_graph_def()
+    nodes = list(definition.node)
+    for function in definition.library.function:
+        nodes.extend(function.node_def)
+    return [node for node in nodes if node.op in BRIDGES]
+
+
+def _expect_no_bridge(concrete: Any) -> None:
+    number = len(_bridges(concrete))
+    if number:
+        noun = "bridge" if number == 1 else "bridges"
+        raise NotYet(
+            f"the graph calls back into Python, with {number} {noun}",
+            "operations of TensorFlow only",
+            NUMPY,
+        )
+
+
+def _check_repair(step: Callable, batches: list, wanted: Callable, section: str) -> str:
+    """Trace once for any number of rows, look for bridges, compare with the eager results."""
+    import tensorflow as tf
+
+    concrete = _expect_graph(step, batches[0].shape[1], section)
+    _expect_no_bridge(concrete)
+    for batch in batches:
+        where = f"for {len(batch)} rows"
+        try:
+            got = concrete(tf.constant(batch))
+        except Exception as error:
+            raise NotYet(
+                f"{where}, the graph raises {_reason(error)}",
+                "one graph for any number of rows",
+                section,
+            ) from error
+        agree(got, wanted(batch), where, section)
+    return PASSED_BY_A_REPAIR
+
+
+def _batches(inputs: int = 10, smallest: int = 2) -> list:
+    """Return three batches of numbers on both sides of zero."""
+    sizes = (7, random.randrange(8, 60), smallest)
+    return [fresh_rows(n, inputs) - 0.5 for n in sizes]
 
 
 # ---- 09.1 ----
 
 
-class _FileModel:
-    """A model that consists of the text of a file."""
-
-    def __init__(self, path: Any):
-        self.text = _read(Path(path))
-        self.size = len(self.text)
-
-
-class _RecordedCache:
-    """The learner's cache, with a record of what it loads and what it keeps alive."""
-
-    def __init__(self, make_get: Callable, limit: int):
-        self.loaded: list[Path] = []
-        self._alive: weakref.WeakSet[_FileModel] = weakref.WeakSet()
-        self._get = expect_function(make_get(self._load, limit), "make_get", "a function get(path)")
-
-    def _load(self, path: Any) -> _FileModel:
-        model = _FileModel(path)
-        self.loaded.append(Path(path))
-        self._alive.add(model)
-        return model
-
-    def get_text(self, path: Path) -> str:
-        """Return the text of the model that the learner's function returns for a path."""
-        model = self._get(path)
-        if model is None or model is ...:
-            raise NotYet("get returned nothing", "the model: is a `return` missing?", CACHE)
-        if not hasattr(model, "text"):
-            raise NotYet(
-                f"get returned {kind_in_words(model)}", "the model that load returned", CACHE
-            )
-        return model.text
-
-    def bytes_held(self) -> int:
-        return sum(model.size for model in self._alive)
-
-
-class _ExpectedCache:
-    """The paths that a cache with a limit keeps: those used last that fit."""
-
-    def __init__(self, sizes: dict[Path, int], limit: int):
-        self._sizes = sizes
-        self._limit = limit
-        self._kept: list[Path] = []  # the one used longest ago first
-
-    def use(self, path: Path) -> bool:
-        """Use a path, and return whether it was kept."""
-        was_kept = path in self._kept
-        if was_kept:
-            self._kept.remove(path)
-        self._kept.append(path)
-        while sum(self._sizes[kept] for kept in self._kept) > self._limit:
-            self._kept.pop(0)
-        return was_kept
-
-
 @exercise(
     "09.1",
-    "write a cache with a limit in bytes",
-    section=CACHE,
+    "repair a function: predict in a graph",
+    section=WORKS,
     hints=(
-        "What do you have to remember of each model, so that you know later whether its file has "
-        "changed, how large it is, and which was used longest ago?",
-        "A dict keeps its order: take the entry out with pop and put it in again at each use, and "
-        "the first is the one used longest ago. `os.stat(path)` has st_ino, st_size and "
-        "st_mtime_ns.",
-        "old = held.pop(path, (None,)); model = old[2] if old[0] == stamp else load(path); "
-        "held[path] = stamp, size, model; while the sizes add up to more than the limit: "
-        "held.pop(next(iter(held))); return model",
+        "Which ways to ask a model return tensors, and which return NumPy?",
+        "The model is a function of a tensor: call it.",
+        "return model(batch)",
     ),
 )
-def _check_make_get(make_get: Any) -> str:
-    with _folder() as folder:
-        paths = [folder / f"{letter}.keras" for letter in "abcdef"]
-        for path in paths:
-            _write(path, path.stem * random.randrange(10, 41))
-        _use_one_file(make_get, paths[0])
-        _use_six_files(make_get, paths)
-    return (
-        "loaded when new or changed, never more bytes than the limit, "
-        "the one used longest ago goes first"
-    )
+def _check_score(score: Any) -> str:
+    from ..models import mlp
 
+    model = mlp(seed=random.randrange(1000))
 
-def _use_one_file(make_get: Callable, path: Path) -> None:
-    """Ask for one file that stays the same, then for one that changes and keeps its size."""
-    cache = _RecordedCache(make_get, limit=1000)
-    for _ in range(5):
-        cache.get_text(path)
-    loads = len(cache.loaded)
-    if loads != 1:
-        raise NotYet(f"{loads} loads for five uses of one unchanged file", "one", CACHE)
-    for _ in range(2):  # twice: the stamp that it was loaded with has to be remembered, too
-        _change(path)
-        for _ in range(3):
-            if cache.get_text(path) != _read(path):
-                raise NotYet(
-                    "the file changed, its size did not, and get returned the old model",
-                    "the new one",
-                    CACHE,
-                )
-    loads = len(cache.loaded)
-    if loads != 3:
-        raise NotYet(f"{loads} loads for a file that changed twice", "3", CACHE)
+    def step(batch: Any) -> Any:
+        return score(model, batch)
 
-
-def _change(path: Path) -> None:
-    """Write another text of the same length, a second later: some systems count in seconds."""
-    before = path.stat()
-    _write(path, _read(path)[::-1].swapcase())
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 10**9))
-
-
-def _use_six_files(make_get: Callable, paths: list[Path]) -> None:
-    """Ask for files in random order, and compare the loads with those of a correct cache."""
-    sizes = {path: path.stat().st_size for path in paths}
-    limit = sum(sorted(sizes.values())[-3:])  # any three fit, all six do not
-    cache = _RecordedCache(make_get, limit)
-    expected = _ExpectedCache(sizes, limit)
-    for path in random.choices(paths, k=200):
-        loads_before = len(cache.loaded)
-        must_be_held = expected.use(path)
-        if cache.get_text(path) != _read(path):
-            raise NotYet(
-                "get returned the model of another file", "that of the path asked for", CACHE
-            )
-        _expect_at_most(limit, cache)
-        if must_be_held and len(cache.loaded) > loads_before:
-            raise NotYet(
-                "a model was loaded again that fits the limit and was used not long ago",
-                "the one used longest ago goes first, and only when space is needed",
-                CACHE,
-            )
-
-
-def _expect_at_most(limit: int, cache: _RecordedCache) -> None:
-    if cache.bytes_held() > limit:
-        gc.collect()  # the models may only wait for the collector; it is slow in a notebook
-    held = cache.bytes_held()
-    if held > limit:
-        raise NotYet(
-            f"models of {held} bytes are held, with a limit of {limit}", "at most the limit", CACHE
-        )
+    return _check_repair(step, _batches(smallest=1), model, WORKS)
 
 
 # ---- 09.2 ----
 
 
-class _DiskFull(OSError):
-    """The error of a save that stops half-way."""
-
-
-class _Reader:
-    """Reads a file after every call that Python or its C functions make, as a process might.
-
-    It remembers the first text that is none of the whole versions; None means that there was no
-    file.
-    """
-
-    def __init__(self, path: Path, versions: set[str]):
-        self._path = path
-        self._versions = versions
-        self._found: list[str | None] = []
-        self._profiler: Any = None
-
-    def read(self, *_: Any) -> None:
-        """Read the file once."""
-        text: str | None
-        try:
-            text = _read(self._path)
-        except OSError:
-            text = None
-        if text not in self._versions and not self._found:
-            self._found.append(text)
-
-    def __enter__(self) -> "_Reader":
-        self._profiler = sys.getprofile()
-        sys.setprofile(self.read)
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        sys.setprofile(self._profiler)
-
-    def expect_whole_versions(self) -> None:
-        """Raise `NotYet` if something else was found."""
-        if not self._found:
-            return
-        [text] = self._found
-        if text is None:
-            raise NotYet(
-                "for a moment there was no file at the path", "os.replace does it in one step", SWAP
-            )
-        raise NotYet(
-            f"a reader found {text!r}", "the old file or the new one, at every moment", SWAP
-        )
-
-
-class _TextModel:
-    """A model that saves a text in pieces, with a reader that reads after each of them."""
-
-    def __init__(self, text: str, fails: bool, reader: _Reader):
-        self._text = text
-        self._fails = fails
-        self._reader = reader
-        self.wrong_name = ""
-
-    def save(self, target: Any, *_: Any, **__: Any) -> None:
-        """Write the text to `target`; the beginning of it where the save fails."""
-        target = Path(target)
-        if target.suffix != ".keras":
-            self.wrong_name = target.name
-        with open(target, "w", encoding="utf-8") as file:
-            for i in range(0, len(self._text), 10):
-                file.write(self._text[i : i + 10])
-                file.flush()
-                self._reader.read()
-                if self._fails and i:
-                    raise _DiskFull("no space left on device")
-
-
-@contextlib.contextmanager
-def _recorded_moves() -> Iterator[list[Path]]:
-    """Collect the folders from which files are renamed."""
-    folders: list[Path] = []
-
-    def recorded(move: Callable) -> Callable:
-        def wrapper(source: Any, target: Any, **options: Any) -> None:
-            folders.append(Path(source).parent.resolve())
-            move(source, target, **options)
-
-        return wrapper
-
-    with (
-        mock.patch.object(os, "replace", recorded(os.replace)),
-        mock.patch.object(os, "rename", recorded(os.rename)),
-    ):
-        yield folders
-
-
 @exercise(
     "09.2",
-    "publish a model in one step",
-    section=SWAP,
+    "repair a function: NumPy in a graph",
+    section=NUMPY,
     hints=(
-        "What does a reader find at the path while model.save is half-way, and what if save stops "
-        "there for good?",
-        "Save to another name in the same folder (Keras wants it to end in .keras, too), then "
-        "`os.replace(fresh, path)`; `try`/`finally` cleans up.",
-        "fresh = path.with_name(...); try: model.save(fresh); os.replace(fresh, path); finally: "
-        "fresh.unlink(missing_ok=True)",
+        "Which operations of TensorFlow do what np.mean and np.std do?",
+        "`tf.reduce_mean(batch, axis=0)` and `tf.math.reduce_std(batch, axis=0)`.",
+        "return (batch - tf.reduce_mean(batch, axis=0)) / ...",
     ),
 )
-def _check_publish_model(publish_model: Any) -> str:
-    _publish(publish_model, save_fails=False)
-    _publish(publish_model, save_fails=True)
-    return "the old file or the new one at every moment, and nothing left behind when a save fails"
+def _check_standard(standard: Any) -> str:
+    def wanted(batch: Any) -> Any:
+        return (batch - batch.mean(axis=0)) / batch.std(axis=0)
 
-
-def _publish(publish_model: Callable, save_fails: bool) -> None:
-    """Publish a new version over an old one, with a reader at the path all the time."""
-    old = "the old version, whole"
-    new = "the new version, whole as well, and longer"
-    with _folder() as folder:
-        path = folder / "model.keras"
-        _write(path, old)
-        reader = _Reader(path, {old, new})
-        model = _TextModel(new, save_fails, reader)
-        error_came_out = False
-        with _recorded_moves() as sources, reader:
-            try:
-                publish_model(model, path)
-            except _DiskFull:
-                error_came_out = True
-
-        reader.expect_whole_versions()
-        _expect_a_good_place(model, sources, folder)
-        _expect_nothing_else(path, save_fails)
-        _expect_text(path, old if save_fails else new)
-        if save_fails and not error_came_out:
-            raise NotYet(
-                "the error of the save was swallowed",
-                "it comes out, so that somebody hears of it",
-                SWAP,
-            )
-
-
-def _expect_a_good_place(model: _TextModel, sources: list[Path], folder: Path) -> None:
-    """Raise `NotYet` for a name that Keras refuses, and for a move from another folder."""
-    if model.wrong_name:
-        raise NotYet(
-            f"model.save was asked to write {model.wrong_name}",
-            "a name that ends in .keras: Keras insists",
-            SWAP,
-        )
-    for source in sources:
-        if not source.is_relative_to(folder.resolve()):
-            raise NotYet(
-                "the file was moved from another folder",
-                "a file in the same folder first: "
-                "a move from another disk is a copy, and a copy is not one step",
-                SWAP,
-            )
-
-
-def _expect_nothing_else(path: Path, save_fails: bool) -> None:
-    names = sorted(other.name for other in path.parent.iterdir() if other != path)
-    if names:
-        moment = "after a save that failed" if save_fails else "afterwards"
-        raise NotYet(f"{names[0]} lies in the folder {moment}", "nothing but the model", SWAP)
-
-
-def _expect_text(path: Path, wanted: str) -> None:
-    text = _read(path) if path.exists() else "nothing"
-    if text != wanted:
-        raise NotYet(f"the path holds {text!r}", f"{wanted!r}", SWAP)
+    return _check_repair(_calling(standard), _batches(), wanted, NUMPY)
 
 
 # ---- 09.3 ----
 
 
-class _FailingLoad:
-    """A load that fails a number of times, with a different kind of error each time."""
-
-    KINDS = (ValueError, OSError, KeyError, RuntimeError)
-
-    def __init__(self, failures: int, max_calls: int):
-        self._failures = failures
-        self._max_calls = max_calls
-        self.calls = 0
-        self.last_error: Exception | None = None
-
-    def __call__(self) -> str:
-        self.calls += 1
-        if self.calls > self._max_calls:
-            raise SystemExit  # passes through `except Exception`, so that an endless loop ends
-        if self.calls <= self._failures:
-            kind = self.KINDS[(self.calls - 1) % len(self.KINDS)]
-            self.last_error = kind(f"failure {self.calls}")
-            raise self.last_error
-        return "the model"
-
-
 @exercise(
     "09.3",
-    "try again, later each time",
-    section=SWAP,
+    "repair a function: an if in a Keras layer",
+    section=LAYERS,
     hints=(
-        "After which tries does a pause make sense, and after which one does it not?",
-        "`except Exception` leaves Ctrl-C alone; a bare `raise` inside `except` lets the error out "
-        "again.",
-        "for n in range(tries): try: return load() / except Exception: if n == tries - 1: raise / "
-        "then pause(2**n)",
+        "Who calls the `call` of a layer, and does AutoGraph rewrite it there?",
+        "`tf.where(condition, a, b)` chooses between two values, and the condition may be one "
+        "truth value for all.",
+        "return tf.where(tf.reduce_mean(batch) > 0.5, ..., ...)",
     ),
 )
-def _check_load_with_retries(load_with_retries: Any) -> str:
-    for tries in (5, 1, random.randrange(2, 8)):
-        for failures in (*range(tries), 3 * tries + 9):
-            _retry(load_with_retries, tries, failures)
-    _expect_interruptible(load_with_retries)
-    return "bounded tries, pauses that double, and the last error comes out"
+def _check_soften(soften: Any) -> str:
+    import keras
+    import numpy as np
 
+    class Soften(keras.layers.Layer):
+        def call(self, batch: Any) -> Any:
+            return soften(batch)
 
-def _retry(load_with_retries: Callable, tries: int, failures: int) -> None:
-    """Compare the calls, the pauses and the result with the rule, for a number of failures."""
-    load = _FailingLoad(failures, max_calls=2 * tries + 5)
-    pauses: list[float] = []
-    got: Any = None
-    raised: Exception | None = None
-    try:
-        got = load_with_retries(load, pauses.append, tries)
-    except Exception as error:
-        raised = error
-    except SystemExit:
-        raise NotYet(
-            f"more than {2 * tries} tries where {tries} were allowed", f"{tries} at most", SWAP
-        ) from None
+    def wanted(batch: Any) -> Any:
+        return batch / 2 if batch.mean() > 0.5 else batch
 
-    where = f"with tries={tries} and {min(failures, tries)} failed"
-    _expect_calls(load, min(failures + 1, tries), raised, where)
-    if failures < tries:
-        if raised is not None:
-            raise raised
-        if got is None:
-            raise NotYet(
-                f"{where}, nothing came back", "what load returned: is a `return` missing?", SWAP
-            )
-    elif raised is None:
-        raise NotYet(f"{where}, no error came out", "the error of the last try", SWAP)
-    elif raised is not load.last_error:
-        raise NotYet(f"{where}, another error came out", "the error of the last try", SWAP)
-    _expect_pauses(pauses, min(failures, tries - 1), where)
-
-
-def _expect_calls(load: _FailingLoad, wanted: int, raised: Exception | None, where: str) -> None:
-    if load.calls == wanted:
-        return
-    if raised is not None and raised is not load.last_error:
-        raise raised  # a mistake of the answer
-    if raised is not None and load.calls < wanted:
-        raise NotYet(
-            f"{where}, {type(raised).__name__} came out of try {load.calls}",
-            "another try after any Exception",
-            SWAP,
-        )
-    raise NotYet(f"{where}, the number of calls of load was {load.calls}", f"{wanted}", SWAP)
-
-
-def _expect_pauses(pauses: list[float], number: int, where: str) -> None:
-    wanted = [2**n for n in range(number)]
-    if len(pauses) > len(wanted):
-        raise NotYet(
-            f"{where}, the number of pauses was {len(pauses)}",
-            f"{len(wanted)}: none after the last try",
-            SWAP,
-        )
-    if pauses != wanted:
-        raise NotYet(
-            f"{where}, the pauses were {pauses}", f"{wanted}: each twice the one before", SWAP
-        )
-
-
-def _expect_interruptible(load_with_retries: Callable) -> None:
-    pauses: list[float] = []
-
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    stopped = False
-    try:
-        load_with_retries(interrupted, pauses.append, 3)
-    except KeyboardInterrupt:
-        stopped = True
-    if pauses or not stopped:
-        raise NotYet(
-            "Ctrl-C was taken for a failed load", "only an Exception is worth another try", SWAP
-        )
+    # The mean of a batch lies near 0.5, so that the means of single rows lie on both sides of it.
+    batches = []
+    for batch in _batches():
+        for mean in (0.47, 0.53):
+            batches.append(batch - batch.mean() + np.float32(mean))
+    batches.append(np.full((4, 10), 0.5, np.float32))  # no more than 0.5
+    return _check_repair(Soften(), batches, wanted, LAYERS)
 
 
 # ---- 09.4 ----
 
 
+class _Smooth:
+    """A NumPy function from float64 to float64 that remembers how often it ran."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def __call__(self, batch: Any) -> Any:
+        import numpy as np
+
+        batch = np.asarray(batch, np.float64)
+        self.runs += 1
+        return np.cumsum(batch, axis=-1) / np.arange(1, 11)
+
+
 @exercise(
     "09.4",
-    "load once for many threads (stretch)",
-    section=CACHE,
+    "build a bridge with shape and type (stretch)",
+    section=NUMPY,
     hints=(
-        "Two threads reach `if path not in held` at the same moment. What has to happen between "
-        "the question and the answer, and for which paths?",
-        "`threading.Lock()` lets one thread in at a time: `with lock:`. One lock for each path, "
-        "and ask again inside.",
-        "with guard: lock = locks.setdefault(path, threading.Lock()) / with lock: if path not in "
-        "held: held[path] = load(path) / return held[path]",
+        "Which type does `smooth` return, and what does the graph know about the shape behind a "
+        "bridge?",
+        "`tf.numpy_function(smooth, [batch], tf.float64)`, then `tf.cast`, and "
+        "`tf.ensure_shape(..., (None, 10))`.",
+        "answers = tf.numpy_function(smooth, [batch], ...); "
+        "return tf.cast(tf.ensure_shape(answers, (None, ...)), tf.float32)",
     ),
 )
-def _check_make_once(make_once: Any) -> str:
-    _many_ask_for_one(make_once)
-    _two_ask_for_two(make_once)
-    _one_asks_after_a_failure(make_once)
-    return "one load per path, different paths side by side, and a failure may be tried again"
+def _check_bridged(bridged: Any) -> str:
+    smooth = _Smooth()
 
+    def step(batch: Any) -> Any:
+        return bridged(batch, smooth)
 
-def _make_get(make_once: Callable, load: Callable) -> Callable:
-    return expect_function(make_once(load), "make_once", "a function get(path)")
-
-
-def _ask(get: Callable, paths: list[str]) -> list[Any]:
-    """Call get from one thread per path, and return the results, errors included."""
-    results: list[Any] = [None] * len(paths)
-
-    def call(i: int) -> None:
-        try:
-            results[i] = get(paths[i])
-        except Exception as error:
-            results[i] = error
-
-    threads = [threading.Thread(target=call, args=(i,), daemon=True) for i in range(len(paths))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    if any(thread.is_alive() for thread in threads):
+    concrete = _expect_graph(step, 10, NUMPY, numpy_cure=BEHIND_A_BRIDGE)
+    if not _bridges(concrete):
         raise NotYet(
-            "threads wait for each other and never end",
-            "each lock is let go: use `with lock:`",
-            CACHE,
+            "there is no bridge in the graph", "smooth, called whenever the graph runs", NUMPY
         )
-    return results
+    for batch in _batches(smallest=1):
+        _cross_bridge(concrete, smooth, batch)
+    _expect_known_output(concrete)
+    return "one run of Python for each batch, shape and type known"
 
 
-def _many_ask_for_one(make_once: Callable) -> None:
-    loads: list[str] = []
-    second = threading.Event()
+def _cross_bridge(concrete: Any, smooth: _Smooth, batch: Any) -> None:
+    """Run the graph for one batch; count the runs of `smooth`, and compare the result."""
+    import tensorflow as tf
 
-    def load(path: str) -> object:
-        loads.append(path)
-        if len(loads) > 1:
-            second.set()
-        second.wait(0.3)  # time enough for another thread to begin a load, if nothing holds it back
-        return object()
-
-    get = _make_get(make_once, load)
-    results = _ask(get, ["a"] * 8)
-    if len(loads) > 1:
+    where = f"for {len(batch)} rows"
+    smooth.runs = 0
+    try:
+        got = concrete(tf.constant(batch))
+    except Exception as error:
+        cure = OTHER_CURE if _declares_float64(concrete) else DECLARED_TYPE
+        raise NotYet(f"{where}, the graph raises {_reason(error)}", cure, NUMPY) from error
+    if smooth.runs != 1:
         raise NotYet(
-            f"{len(loads)} loads of one model for eight threads",
-            "one: the others wait for it",
-            CACHE,
+            f"{where}, smooth ran {smooth.runs} times", "once, with the whole batch", NUMPY
         )
-    for result in results:
-        if result is None:
-            raise NotYet("get returned nothing", "the model: is a `return` missing?", CACHE)
-        if isinstance(result, Exception):
-            raise result
-    get("a")
-    if len(loads) > 1:
+    agree(got, smooth(batch), where, NUMPY)
+
+
+def _declares_float64(concrete: Any) -> bool:
+    """Return whether each bridge is said to return what `smooth` returns."""
+    import tensorflow as tf
+
+    for node in _bridges(concrete):
+        for declared in node.attr["Tout"].list.type:
+            if declared != tf.float64:
+                return False
+    return True
+
+
+def _expect_known_output(concrete: Any) -> None:
+    import tensorflow as tf
+
+    output = concrete.outputs[0]
+    if output.dtype != tf.float32:
         raise NotYet(
-            "a model was loaded again that had been loaded before", "one load per path", CACHE
+            f"a tensor of {output.dtype.name}", "float32: tf.cast behind the bridge", NUMPY
         )
-
-
-def _two_ask_for_two(make_once: Callable) -> None:
-    begun = {"a": threading.Event(), "b": threading.Event()}
-
-    def load(path: str) -> bool:
-        other = "b" if path == "a" else "a"
-        begun[path].set()
-        return begun[other].wait(2)
-
-    if not all(_ask(_make_get(make_once, load), ["a", "b"])):
-        raise NotYet("a load of one path waits for that of another", "a lock for each path", CACHE)
-
-
-def _one_asks_after_a_failure(make_once: Callable) -> None:
-    calls: list[str] = []
-
-    def load(path: str) -> str:
-        calls.append(path)
-        if len(calls) == 1:
-            raise ValueError("half a file")
-        return "the model"
-
-    get = _make_get(make_once, load)
-    [first] = _ask(get, ["a"])
-    [second] = _ask(get, ["a"])
-    if not isinstance(first, ValueError):
+    if output.shape.rank != 2 or output.shape[1] != 10:
         raise NotYet(
-            "the error of a failed load did not come out",
-            "the error, for the caller that asked",
-            CACHE,
-        )
-    if second != "the model":
-        raise NotYet(
-            "after a load that failed, the next call did not try again",
-            "a failure is not kept",
-            CACHE,
+            f"the graph knows the shape as {output.shape}, and no layer can be built behind it",
+            "(None, 10): say it with tf.ensure_shape",
+            NUMPY,
         )

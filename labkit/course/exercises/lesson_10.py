@@ -1,318 +1,443 @@
-"""Exercises of lesson 10: the slow service, brought to its counts."""
+"""Exercises of lesson 10: saved models."""
 
-import asyncio
-import math
+import contextlib
+import gc
+import os
 import random
-from collections import deque
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from .engine import NotYet, Spy, agree, exercise, expect_function, fresh_rows
+from ...show.errors import one_line
+from .engine import EXERCISE_TEXT, NotYet, agree, exercise, expect_function, fresh_rows
 
-ONE_ROW = "One row at a time: which candidate?"
-QUEUE = "Who waits for whom?"
-SHAPES = "It breaks like this"
-MAX_CALLS = 40
-MAX_ROWS = 32
+SIGNATURE = "What does a signature want?"
+COST = "What does a call cost, and what makes it faster?"
+CALLERS = "How do many callers share one model?"
+BREAKS = "It breaks like this"
+MAX_FETCHES = 8
 
 
-def _new_model() -> Any:
+@contextlib.contextmanager
+def _exported(name: str, seed: int = 0) -> Iterator[tuple[Any, str]]:
+    """Give a model and the path of its SavedModel, whose input has this name."""
+    import keras
+
     from ..models import mlp
 
-    return mlp(width=16, depth=random.randrange(2, 5), outputs=3, seed=random.randrange(1000))
+    model = mlp(seed=seed)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        path = str(Path(home) / "model")
+        signature = [keras.InputSpec(shape=(None, 10), dtype="float32", name=name)]
+        model.export(path, input_signature=signature, verbose=False)
+        yield model, path
 
 
-def _signed_rows(n: int) -> Any:
-    """Return rows on both sides of zero, which show a ReLU that is not in the model."""
-    return fresh_rows(n) - 0.5
+def _expect_array(answer: Any) -> Any:
+    if isinstance(answer, dict):
+        raise NotYet(
+            f"a dict with {', '.join(answer)}", "the answers in it, as one array", SIGNATURE
+        )
+    return answer
 
 
-def _expect_at_most_32_rows(sizes: list[int], where: str = "") -> None:
-    largest = max(sizes, default=0)
-    if largest > MAX_ROWS:
-        raise NotYet(f"a call with {largest} rows{where}", f"at most {MAX_ROWS}", QUEUE)
+# ---- 08.1 ----
 
 
-# ---- 10.1 ----
+class _LoadRecord:
+    """What `tf.saved_model.load` returned, and how the signatures were called."""
+
+    def __init__(self) -> None:
+        self.loaded: list[weakref.ref] = []
+        self.inputs: list[list[str]] = []
+
+    def any_lost(self) -> bool:
+        """Return whether an object was loaded that nobody keeps."""
+        return any(reference() is None for reference in self.loaded)
+
+
+@contextlib.contextmanager
+def _recorded_loads(path: str) -> Iterator[_LoadRecord]:
+    """Record the objects that are loaded, and the names of the inputs in calls of signatures."""
+    import tensorflow as tf
+
+    record = _LoadRecord()
+    load = tf.saved_model.load
+    signature_class = type(load(path).signatures["serving_default"])
+    call = signature_class.__call__
+
+    def recorded_load(*args: Any, **options: Any) -> Any:
+        loaded = load(*args, **options)
+        record.loaded.append(weakref.ref(loaded))
+        return loaded
+
+    def recorded_call(self: Any, *args: Any, **inputs: Any) -> Any:
+        record.inputs.append(list(inputs))
+        return call(self, *args, **inputs)
+
+    with (
+        mock.patch.object(tf.saved_model, "load", recorded_load),
+        mock.patch.object(signature_class, "__call__", recorded_call),
+    ):
+        yield record
 
 
 @exercise(
     "10.1",
-    "answer one row with 40 Python calls",
-    section=ONE_ROW,
+    "load once, call from anywhere",
+    section=SIGNATURE,
     hints=(
-        "Which candidates make fewer than 40 Python calls for one row? The last column of the "
-        "table says it.",
-        "Take the weights out of the model once, `[w.numpy() for w in model.weights]`, or convert "
-        "it to LiteRT once.",
-        "kernels and biases take turns in model.weights. For all layers but the last: "
-        "row = np.maximum(row @ kernel + bias, 0); the last one has no maximum.",
+        "Which line must run once, which ones in every call? And who keeps the loaded object when "
+        "make_score is done?",
+        "`score.structured_input_signature[1]` is a dict from names to shapes; "
+        "`score(**{name: rows})` calls with a name that you hold in a variable.",
+        'loaded = tf.saved_model.load(path); score = loaded.signatures["serving_default"]; '
+        "[name] = score.structured_input_signature[1]; then a function that calls "
+        "score(**{name: rows}) and takes the output.",
     ),
 )
-def _check_make_answer(make_answer: Any) -> str:
-    calls = max(_answer_rows(make_answer) for _ in range(3))
-    if calls > MAX_CALLS:
-        raise NotYet(
-            f"{calls:,} Python calls for one row",
-            f"at most {MAX_CALLS}: look at the candidates below XLA in the table",
-            ONE_ROW,
-        )
-    return "at most 40 Python calls for one row, results equal"
+def _check_make_score(make_score: Any) -> str:
+    for name in ("features", f"input_{random.randrange(100)}"):
+        with (
+            _exported(name, random.randrange(100)) as (model, path),
+            _recorded_loads(path) as record,
+        ):
+            _load_and_score(make_score, model, path, name, record)
+    return "one load, any name, any number of rows, and it stays alive"
 
 
-def _answer_rows(make_answer: Callable) -> int:
-    """Compare the answers to twenty rows, and return the number of Python calls for one row."""
+def _load_and_score(
+    make_score: Callable, model: Any, path: str, name: str, record: _LoadRecord
+) -> None:
+    """Make the learner's function and call it three times; compare, and count the loads."""
     from ...measure.count import count
 
-    model = _new_model()
-    data = _signed_rows(20)
-    answer = expect_function(
-        make_answer(model),
-        "make_answer",
-        "a function that takes one row of shape (1, 10)",
-        ONE_ROW,
-    )
-    for i in range(len(data)):
-        row = data[i : i + 1]
-        agree(answer(row), model(row), f"for row {i}", ONE_ROW)
-    with count() as seen:
-        answer(data[:1])
-    if seen.traces:
+    with count() as making:
+        score = expect_function(make_score(path), "make_score", "a function from rows to answers")
+    gc.collect()
+    with count() as calling:
+        for n in (1, 7, 1):
+            data = fresh_rows(n)
+            answer = _expect_array(_score(score, data, name, record))
+            agree(answer, model(data), f"for {n} rows", SIGNATURE)
+    if calling.model_loads:
         raise NotYet(
-            f"traces for a row that came before: {seen.traces}",
-            "none: prepare outside of the answer",
-            ONE_ROW,
+            f"model loads during three calls of your function: {calling.model_loads}",
+            "none: load the model before make_score returns",
+            COST,
         )
-    return seen.python_calls
+    if making.model_loads != 1:
+        raise NotYet(f"model loads in make_score: {making.model_loads}", "one", COST)
+    if record.any_lost():  # today the weights survive that, in older versions they do not
+        raise NotYet("nobody keeps the loaded object", "it kept as long as the function is", BREAKS)
 
 
-# ---- 10.2 ----
+def _score(score: Callable, data: Any, name: str, record: _LoadRecord) -> Any:
+    """Call the learner's function, and explain the two errors that are common."""
+    import tensorflow as tf
+
+    record.inputs.clear()
+    try:
+        return score(data)
+    except TypeError as error:
+        passed = record.inputs[-1] if record.inputs else []
+        if passed in ([], [name]):
+            raise
+        raise NotYet(
+            f"the signature was given an input called {', '.join(passed)}",
+            f"{name}: the name of the input in this model",
+            SIGNATURE,
+        ) from error
+    except (AssertionError, tf.errors.OpError) as error:
+        if not record.any_lost():
+            raise
+        raise NotYet(
+            f"the weights are gone ({one_line(error, most=62)} …)",
+            "the loaded object kept as long as the function is",
+            BREAKS,
+        ) from error
 
 
-class _TracedModel:
-    """A model that notes the number of rows whenever its Python code runs."""
-
-    def __init__(self, model: Any):
-        self.model = model
-        self.sizes: list[int | None] = []
-
-    def __call__(self, batch: Any, *_: Any, **__: Any) -> Any:
-        self.sizes.append(batch.shape[0])
-        return self.model(batch)
+# ---- 08.2 ----
 
 
 @exercise(
     "10.2",
-    "serve every size with one fixed shape",
-    section=SHAPES,
+    "export with a name and any number of rows",
+    section=SIGNATURE,
     hints=(
-        "The graph takes `most` rows and no other number. What can you do to three rows before "
-        "the call, and after it?",
-        "`np.zeros((most, 10), 'float32')` is a batch to copy rows into; a slice of the answers "
-        "cuts the rest off.",
-        "graph = tf.function(model), once. In the function: batch = zeros; "
-        "batch[:len(rows)] = rows; return graph(batch)[:len(rows)]",
+        "Who decides on the name and the shape if you do not? Look at the five ways to save.",
+        "`model.export(path, input_signature=[...])` takes a `keras.InputSpec` with shape, dtype "
+        "and name.",
+        "model.export(path, input_signature=[keras.InputSpec(shape=(None, 10), "
+        'dtype="float32", name="features")], verbose=False)',
     ),
 )
-def _check_padded(padded: Any) -> str:
-    for most in (MAX_ROWS, random.randrange(5, 60)):
-        _pad_to(padded, most)
-    return "one trace of one shape for every number of rows, results equal"
+def _check_export_for(export_for: Any) -> str:
+    for n in (7, random.randrange(2, 30)):
+        model = _price_model(n)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+            path = Path(home) / "model"
+            export_for(model, path)
+            score = _expect_signature(path)
+            for size in (1, n, 100):
+                data = fresh_rows(size)
+                [output] = score(features=data).values()
+                agree(output, model(data), f"for {size} rows", SIGNATURE)
+    return "it takes features, any number of rows, and gives the answers of the model"
 
 
-def _pad_to(padded: Callable, most: int) -> None:
-    """Ask for five numbers of rows; compare, and look at the shapes that the model saw."""
-    model = _TracedModel(_new_model())
-    answer = expect_function(
-        padded(model, most), "padded", "a function that takes rows of shape (n, 10)", SHAPES
-    )
-    for n in (most, 1, *random.sample(range(2, most), 3)):
-        data = _signed_rows(n)
-        got = answer(data)
-        number_of_answers = getattr(got, "shape", (n,))[0]
-        if n < most and number_of_answers == most:
+def _price_model(n: int) -> Any:
+    """Return a model whose input has no name, called once with `n` rows."""
+    import keras
+
+    class Price(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.out = keras.layers.Dense(1)
+
+        def call(self, inputs: Any) -> Any:
+            return self.out(inputs)
+
+    model = Price()
+    model(fresh_rows(n))
+    return model
+
+
+def _expect_signature(path: Path) -> Any:
+    """Return serving_default of a SavedModel if it takes any number of rows as `features`."""
+    import tensorflow as tf
+
+    if not (path / "saved_model.pb").exists():
+        raise NotYet("no SavedModel in the folder given", "model.export writes one", SIGNATURE)
+    signatures = tf.saved_model.load(str(path)).signatures
+    if "serving_default" not in signatures:
+        raise NotYet(f"the signatures {list(signatures)}", "serving_default among them", SIGNATURE)
+    score = signatures["serving_default"]
+    inputs = score.structured_input_signature[1]
+    if list(inputs) != ["features"]:
+        raise NotYet(f"the input is called {', '.join(inputs)}", "features", SIGNATURE)
+    rows = inputs["features"].shape[0]
+    if rows is not None:
+        raise NotYet(f"the number of rows is frozen at {rows}", "any number: None", SIGNATURE)
+    return score
+
+
+# ---- 08.3 ----
+
+
+class _Network:
+    """Rows that take a while to arrive, and a count of how many fetches are under way.
+
+    The first fetch waits for a second one, and the first that finds seven others for a ninth: each
+    until it comes, or until it is clear that there is none. Of the fetches under way at the same
+    time, the later ones end first.
+    """
+
+    def __init__(self, rows: dict[int, Any]) -> None:
+        self.rows = rows
+        self.fetches = 0
+        self.most_at_once = 0
+        self._under_way = 0
+        self._lock = threading.Lock()
+        self._begun = {2: threading.Event(), MAX_FETCHES + 1: threading.Event()}
+
+    def fetch(self, id: int) -> Any:
+        """Wait, then return the row of this id."""
+        with self._lock:
+            self.fetches += 1
+            self._under_way += 1
+            under_way = self._under_way
+            is_record = under_way > self.most_at_once
+            if is_record:
+                self.most_at_once = under_way
+        if under_way in self._begun:
+            self._begun[under_way].set()
+        if is_record and under_way + 1 in self._begun:
+            self._begun[under_way + 1].wait(0.4 if under_way == 1 else 0.1)
+        time.sleep(0.002 * (MAX_FETCHES + 1 - min(under_way, MAX_FETCHES)))
+        with self._lock:
+            self._under_way -= 1
+        return self.rows[id]
+
+
+class _SumModel:
+    """A model that adds up each row, and remembers the number of rows of each call."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def __call__(self, batch: Any) -> Any:
+        import numpy as np
+
+        batch = np.asarray(batch)
+        if batch.ndim != 2:
             raise NotYet(
-                f"{most} answers for {n} rows", "the answers of the padding cut off", SHAPES
+                f"the model got an array of shape {batch.shape}",
+                "rows of shape (n, 10)",
+                EXERCISE_TEXT,
             )
-        agree(got, model.model(data), f"for {n} rows of at most {most}", SHAPES)
-    _expect_one_shape(model.sizes, most)
+        self.sizes.append(len(batch))
+        return batch.sum(axis=1, keepdims=True)
 
 
-def _expect_one_shape(sizes: list[int | None], most: int) -> None:
-    if None in sizes:
-        raise NotYet(
-            "a graph for any number of rows", f"a graph of the fixed shape ({most}, 10)", SHAPES
-        )
-    if len(sizes) > 1:
-        raise NotYet(
-            f"the model's Python code ran {len(sizes)} times for 5 calls, with {sizes} rows",
-            f"one trace in all, with {most} rows",
-            SHAPES,
-        )
-    if sizes != [most]:
-        raise NotYet(
-            f"traces with these numbers of rows: {sizes}", f"one, with {most} rows", SHAPES
-        )
-
-
-# ---- 10.3 ----
+@contextlib.contextmanager
+def _many_cores() -> Iterator[None]:
+    """Let `ThreadPoolExecutor()` be as large as on a big machine: one verdict for all machines."""
+    with contextlib.ExitStack() as stack:
+        for name in ("cpu_count", "process_cpu_count"):  # the second since Python 3.13
+            if hasattr(os, name):
+                stack.enter_context(mock.patch.object(os, name, return_value=64))
+        yield
 
 
 @exercise(
     "10.3",
-    "take what fits, in one call",
-    section=QUEUE,
+    "fetch with threads, answer in one batch",
+    section=CALLERS,
     hints=(
-        "Which requests go into this call, and when do you stop taking? Look at the front before "
-        "you take it.",
-        "`waiting[0]` looks, `waiting.popleft()` takes; `np.concatenate` makes one batch; "
-        "`np.split` at the running sums of the lengths takes the answers apart.",
-        "taken = []; while waiting and rows so far + len(waiting[0]) <= most: "
-        "taken.append(waiting.popleft()); one call; split the answers at np.cumsum of the "
-        "lengths, the last left out.",
+        "Which part waits, and which part computes? Only one of them gains from threads.",
+        "`ThreadPoolExecutor(8).map(fetch, ids)` fetches with eight threads and keeps the order; "
+        "`np.stack` makes one batch of the rows.",
+        "with ThreadPoolExecutor(8) as pool: rows = list(pool.map(fetch, ids)). "
+        "Then score(np.stack(rows)).",
     ),
 )
-def _check_answer_waiting(answer_waiting: Any) -> str:
-    queues = [[30, 8, 1], [2, 3, 4], [8] * 6, [1], [30, 2, 8]]
-    queues.append([random.randrange(1, 9) for _ in range(40)])
-    for sizes in queues:
-        _answer_queue(answer_waiting, sizes)
-    return "one call, whole requests, as many as fit; the rest still waits in order"
+def _check_fetch_and_score(fetch_and_score: Any) -> str:
+    for n in (24, random.randrange(17, 40)):
+        _fetch_and_score_for(fetch_and_score, n)
+    return "the fetches wait together, at most eight of them, and the model is asked once"
 
 
-def _answer_queue(answer_waiting: Callable, sizes: list[int]) -> None:
-    """Let requests of these sizes wait; compare what is taken, what is left, and the answers."""
-    model = _new_model()
-    spy = Spy(model)
-    requests = [_signed_rows(size) for size in sizes]
-    waiting = deque(requests)
-    got = answer_waiting(spy, waiting, MAX_ROWS)
+def _fetch_and_score_for(fetch_and_score: Callable, n: int) -> None:
+    """Fetch and score `n` rows; compare, and count the calls of the model and the fetches."""
+    data = fresh_rows(n)
+    ids = random.sample(range(1000), n)
+    network = _Network(dict(zip(ids, data, strict=True)))
+    model = _SumModel()
+    with _many_cores():
+        answers = fetch_and_score(network.fetch, model, ids)
 
-    taken = _number_that_fits(sizes)
-    dots = " ..." if len(sizes) > 6 else ""
-    where = f" with requests of {sizes[:6]}{dots} rows waiting"
-    _expect_at_most_32_rows(spy.sizes, where)
-    if len(spy.sizes) != 1:
-        raise NotYet(f"{len(spy.sizes)} model calls{where}", "one", QUEUE)
-    if got is None or got is ...:
+    calls = len(model.sizes)
+    if answers is not None and calls != 1:
+        raise NotYet(f"{calls} calls of the model for {n} rows", "one, with all rows", COST)
+    agree(answers, data.sum(axis=1, keepdims=True), f"for {n} ids", CALLERS)
+    if network.most_at_once == 1:
         raise NotYet(
-            "your function returned nothing", "the list of answers: is a `return` missing?", QUEUE
+            "one fetch at a time: each waits for the one before",
+            "eight that wait together",
+            CALLERS,
         )
-    left = requests[taken:]
-    if not _same_arrays(list(waiting), left):
+    if network.most_at_once > MAX_FETCHES:
         raise NotYet(
-            f"{len(waiting)} requests still wait{where}",
-            f"the first {taken} taken, whole, and the other {len(left)} left as they were",
-            QUEUE,
+            f"{network.most_at_once} fetches at the same time", "at most eight", EXERCISE_TEXT
         )
-    if len(got) != taken:
-        raise NotYet(
-            f"{len(got)} answers for {taken} requests{where}", "one array per request", QUEUE
-        )
-    for i in range(taken):
-        agree(got[i], model(requests[i]), f"for request {i}{where}", QUEUE)
+    if network.fetches != n:
+        raise NotYet(f"{network.fetches} fetches for {n} ids", "one for each", EXERCISE_TEXT)
 
 
-def _number_that_fits(sizes: list[int]) -> int:
-    """Return how many requests from the front have 32 rows or fewer together."""
-    rows = 0
-    for number, size in enumerate(sizes):
-        rows += size
-        if rows > MAX_ROWS:
-            return number
-    return len(sizes)
+# ---- 08.4 ----
 
 
-def _same_arrays(some: list, others: list) -> bool:
-    """Return whether two lists hold the very same arrays."""
-    if len(some) != len(others):
-        return False
-    return all(a is b for a, b in zip(some, others, strict=True))
+class _CountingSignature:
+    """A signature that counts its calls."""
 
+    def __init__(self, signature: Any) -> None:
+        self._signature = signature
+        self.calls = 0
 
-# ---- 10.4 ----
+    def __call__(self, *args: Any, **inputs: Any) -> Any:
+        self.calls += 1
+        return self._signature(*args, **inputs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._signature, name)
 
 
 @exercise(
     "10.4",
-    "let callers share calls, without a timer (stretch)",
-    section=QUEUE,
+    "guard a signature (stretch)",
+    section=SIGNATURE,
     hints=(
-        "When the first caller arrives, the others that are ready have not run yet. Who could "
-        "answer after them?",
-        "`loop.call_soon(flush)` runs flush after everything that is ready now; a future from "
-        "`loop.create_future()` is what each caller waits for.",
-        "answer: append (row, future) to a list; if it is the first in it, loop.call_soon(flush); "
-        "return await future. flush: take up to most, one engine call, set_result for each; if "
-        "some are left, call_soon(flush) again.",
+        "What is cast without a word, what is refused, and where does a wrong shape fail? Turn "
+        "everything into the one kind that you can check.",
+        "`spec.dtype.as_numpy_dtype` and `spec.shape.is_compatible_with(...)`, with the spec from "
+        "`signature.structured_input_signature[1]`.",
+        "batch = np.asarray(rows, dtype); if not spec.shape.is_compatible_with(batch.shape): "
+        "raise ValueError(...). Then [output] = "
+        "signature(**{name: tf.constant(batch)}).values()",
     ),
 )
-def _check_make_service(make_service: Any) -> str:
-    for callers, rows_each in ((1, 3), (5, 4), (64, 5)):
-        _serve(make_service, callers, rows_each)
-    return (
-        "callers share calls of at most 32 rows, nobody waits for a timer, "
-        "each gets their own answer"
-    )
+def _check_guarded(guarded: Any) -> str:
+    import numpy as np
+    import tensorflow as tf
+
+    name = f"input_{random.randrange(100)}"
+    with _exported(name, random.randrange(100)) as (model, path):
+        loaded = tf.saved_model.load(path)
+        signature = _CountingSignature(loaded.signatures["serving_default"])
+        answer = expect_function(guarded(signature), "guarded", "a function from rows to answers")
+        data = np.round(8 * fresh_rows(random.randrange(1, 20)))
+        _expect_answers(answer, data, model(data))
+        for bad in (data[:, :9], tf.constant(data[:, :9]), data[0], data[None]):
+            _expect_refusal(answer, bad, signature)
+    return "numbers of any kind are answered, wrong shapes are refused before the call"
 
 
-def _serve(make_service: Callable, callers: int, rows_each: int) -> None:
-    """Let callers send rows; compare the answers, and count the calls and the timers."""
-    model = _new_model()
-    spy = Spy(model)
-    data = _signed_rows(callers * rows_each)
-    try:
-        got, timers = _run_in_a_thread(_traffic(make_service, spy, data, callers))
-    except asyncio.CancelledError:
-        raise NotYet(
-            "some callers never got an answer", "an answer for each of them", QUEUE
-        ) from None
-    _expect_at_most_32_rows(spy.sizes)
-    agree(got, model(data), f"with {callers} callers", QUEUE)
-    max_calls = math.ceil(1.5 * rows_each * math.ceil(callers / MAX_ROWS))
-    if len(spy.sizes) > max_calls:
-        raise NotYet(
-            f"{len(spy.sizes)} calls for {len(data)} requests of {callers} callers",
-            f"at most {max_calls}: those who wait share a call",
-            QUEUE,
-        )
-    if timers:
-        raise NotYet(
-            f"timers set: {timers}", "none: nobody waits for callers that may never come", QUEUE
-        )
+def _expect_answers(answer: Callable, data: Any, wanted: Any) -> None:
+    """Ask with the same numbers in five kinds, and compare the answers."""
+    import tensorflow as tf
+
+    kinds = {
+        "a float32 array": data,
+        "a nested list": data.tolist(),
+        "a float64 array": data.astype("float64"),
+        "a float64 tensor": tf.constant(data, "float64"),
+        "an int32 tensor": tf.constant(data.astype("int32")),
+    }
+    for kind, rows in kinds.items():
+        try:
+            got = answer(rows)
+        except Exception as error:
+            raise NotYet(
+                f"{kind} is refused with {type(error).__name__}", "its answers", SIGNATURE
+            ) from error
+        agree(_expect_array(got), wanted, f"for {kind}", SIGNATURE)
 
 
-async def _traffic(make_service: Callable, engine: Any, data: Any, callers: int) -> tuple[Any, int]:
-    """Let each caller send its rows one after another; return the answers and the timers set."""
+def _expect_refusal(answer: Callable, bad: Any, signature: _CountingSignature) -> None:
+    """Ask with a wrong shape: wanted is a ValueError that names the shape, without a call."""
     import numpy as np
 
-    answer = expect_function(
-        make_service(engine, MAX_ROWS),
-        "make_service",
-        "an async function that takes one row of shape (10,)",
-        QUEUE,
-    )
-
-    async def caller(rows: Any) -> list:
-        return [await answer(row) for row in rows]
-
-    loop = asyncio.get_running_loop()
-    parts = data.reshape(callers, -1, data.shape[1])
-    together = asyncio.gather(*[caller(part) for part in parts])
-    guard = loop.call_later(10, together.cancel)
+    signature.calls = 0
+    shape = tuple(np.shape(bad))
     try:
-        with mock.patch.object(loop, "call_at", wraps=loop.call_at) as call_at:
-            answers = await together
-    finally:
-        guard.cancel()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-    return np.array(answers).reshape(len(data), -1), call_at.call_count
+        answer(bad)
+    except ValueError as error:
+        if not _names_the_shape(str(error), signature):
+            raise NotYet(
+                f"for shape {shape} the message {str(error)[:60]!r}",
+                "(None, 10) in it: what helps",
+                EXERCISE_TEXT,
+            ) from error
+    except Exception as error:
+        raise NotYet(
+            f"rows of shape {shape} raise {type(error).__name__}", "a ValueError", EXERCISE_TEXT
+        ) from error
+    else:
+        raise NotYet(f"rows of shape {shape} are answered", "a ValueError", EXERCISE_TEXT)
+    if signature.calls:
+        raise NotYet(
+            f"rows of shape {shape} reach the signature", "a check before the call", EXERCISE_TEXT
+        )
 
 
-def _run_in_a_thread(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine in another thread: that of a notebook has a running loop already."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
+def _names_the_shape(text: str, signature: _CountingSignature) -> bool:
+    """Return whether a text contains the wanted shape, as a tuple or as TensorFlow writes it."""
+    [spec] = signature.structured_input_signature[1].values()
+    return str(tuple(spec.shape)) in text or str(spec.shape) in text

@@ -1,389 +1,595 @@
-"""Exercises of lesson 11: your own model."""
+"""Exercises of lesson 11: loading in a loop."""
 
-import math
-import numbers
+import contextlib
+import gc
+import os
 import random
-from collections.abc import Callable
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from ...show.errors import kind_in_words
-from .engine import NotYet, exercise
+from .engine import NotYet, exercise, expect_function
 
-COST = "What does the ladder say?"
-INPUTS = "What is in the file?"
-REFUSED = "What if a way is closed?"
-CANDIDATES = ("model(x)", "tf.function", "concrete function", "XLA", "LiteRT")
-
-# Seconds of the first call, and of each later one.
-Times = tuple[float, float]
+CACHE = "Does it leak, and what must a cache know?"
+SWAP = "How do you swap a model while it serves?"
 
 
-def _expect_result(got: Any, wanted: str, section: str) -> None:
-    if got is None or got is ...:
-        raise NotYet("your function returned nothing", wanted, section)
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
-# ---- 11.1 ----
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
-def _random_times() -> dict[str, Times]:
-    """Return times of all candidates: the longer the first call, the shorter each later one."""
-    times = {}
-    for name in random.sample(CANDIDATES, len(CANDIDATES)):
-        step = CANDIDATES.index(name)
-        first = 0.02 * 4**step * random.uniform(0.8, 1.2)
-        each = 2e-3 / 5**step * random.uniform(0.8, 1.2)
-        times[name] = first, each
-    return times
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
-def _total(times: Times, calls: int) -> float:
-    first, each = times
-    return first + (calls - 1) * each
+# ---- 09.1 ----
+
+
+class _FileModel:
+    """A model that consists of the text of a file."""
+
+    def __init__(self, path: Any):
+        self.text = _read(Path(path))
+        self.size = len(self.text)
+
+
+class _RecordedCache:
+    """The learner's cache, with a record of what it loads and what it keeps alive."""
+
+    def __init__(self, make_get: Callable, limit: int):
+        self.loaded: list[Path] = []
+        self._alive: weakref.WeakSet[_FileModel] = weakref.WeakSet()
+        self._get = expect_function(make_get(self._load, limit), "make_get", "a function get(path)")
+
+    def _load(self, path: Any) -> _FileModel:
+        model = _FileModel(path)
+        self.loaded.append(Path(path))
+        self._alive.add(model)
+        return model
+
+    def get_text(self, path: Path) -> str:
+        """Return the text of the model that the learner's function returns for a path."""
+        model = self._get(path)
+        if model is None or model is ...:
+            raise NotYet("get returned nothing", "the model: is a `return` missing?", CACHE)
+        if not hasattr(model, "text"):
+            raise NotYet(
+                f"get returned {kind_in_words(model)}", "the model that load returned", CACHE
+            )
+        return model.text
+
+    def bytes_held(self) -> int:
+        return sum(model.size for model in self._alive)
+
+
+class _ExpectedCache:
+    """The paths that a cache with a limit keeps: those used last that fit."""
+
+    def __init__(self, sizes: dict[Path, int], limit: int):
+        self._sizes = sizes
+        self._limit = limit
+        self._kept: list[Path] = []  # the one used longest ago first
+
+    def use(self, path: Path) -> bool:
+        """Use a path, and return whether it was kept."""
+        was_kept = path in self._kept
+        if was_kept:
+            self._kept.remove(path)
+        self._kept.append(path)
+        while sum(self._sizes[kept] for kept in self._kept) > self._limit:
+            self._kept.pop(0)
+        return was_kept
 
 
 @exercise(
     "11.1",
-    "choose a candidate for a situation",
-    section=COST,
+    "write a cache with a limit in bytes",
+    section=CACHE,
     hints=(
-        "What does a process pay over its whole life? Not only each later call.",
-        "The total of n calls is first + (n - 1) * each. Take the least of those that are allowed.",
-        "def total(name): first, each = ladder[name]; return first + (calls - 1) * each. "
-        "Then min(allowed, key=total).",
+        "What do you have to remember of each model, so that you know later whether its file has "
+        "changed, how large it is, and which was used longest ago?",
+        "A dict keeps its order: take the entry out with pop and put it in again at each use, and "
+        "the first is the one used longest ago. `os.stat(path)` has st_ino, st_size and "
+        "st_mtime_ns.",
+        "old = held.pop(path, (None,)); model = old[2] if old[0] == stamp else load(path); "
+        "held[path] = stamp, size, model; while the sizes add up to more than the limit: "
+        "held.pop(next(iter(held))); return model",
     ),
 )
-def _check_choose(choose: Any) -> str:
-    near = {"tf.function": (1.0, 0.5), "XLA": (1.9, 0.25)}
-    for calls in (4, 5):  # one call more or less decides
-        _choose_once(choose, near, calls, list(near))
-    for trial in range(60):
-        times = _random_times()
-        calls = random.choice((1, 2, 30, 300, 3_000, 300_000))
-        allowed = list(times)
-        if trial % 2 == 0:
-            allowed = random.sample(allowed, random.randrange(1, 5))
-        _choose_once(choose, times, calls, allowed)
-    return "the least total, first call included, among the candidates that are allowed"
+def _check_make_get(make_get: Any) -> str:
+    with _folder() as folder:
+        paths = [folder / f"{letter}.keras" for letter in "abcdef"]
+        for path in paths:
+            _write(path, path.stem * random.randrange(10, 41))
+        _use_one_file(make_get, paths[0])
+        _use_six_files(make_get, paths)
+    return (
+        "loaded when new or changed, never more bytes than the limit, "
+        "the one used longest ago goes first"
+    )
 
 
-def _choose_once(choose: Callable, times: dict[str, Times], calls: int, allowed: list[str]) -> None:
-    """Compare one choice with the least total, and explain the common mistakes."""
-    got = choose(dict(times), calls, list(allowed))
-    wanted = min(allowed, key=lambda name: _total(times[name], calls))
-    _expect_result(got, "a name from the dict: is a `return` missing?", COST)
-    if got not in times:
-        raise NotYet(f"{got!r}", f"one of the names {', '.join(times)}", COST)
-    if got not in allowed:
-        raise NotYet(f"{got}, which is not allowed", f"one of {', '.join(allowed)}", COST)
-    if got == wanted:
-        return
-    seen = f"{got} for {calls:,} calls"
-    if got == min(allowed, key=lambda name: times[name][1]):
+def _use_one_file(make_get: Callable, path: Path) -> None:
+    """Ask for one file that stays the same, then for one that changes and keeps its size."""
+    cache = _RecordedCache(make_get, limit=1000)
+    for _ in range(5):
+        cache.get_text(path)
+    loads = len(cache.loaded)
+    if loads != 1:
+        raise NotYet(f"{loads} loads for five uses of one unchanged file", "one", CACHE)
+    for _ in range(2):  # twice: the stamp that it was loaded with has to be remembered, too
+        _change(path)
+        for _ in range(3):
+            if cache.get_text(path) != _read(path):
+                raise NotYet(
+                    "the file changed, its size did not, and get returned the old model",
+                    "the new one",
+                    CACHE,
+                )
+    loads = len(cache.loaded)
+    if loads != 3:
+        raise NotYet(f"{loads} loads for a file that changed twice", "3", CACHE)
+
+
+def _change(path: Path) -> None:
+    """Write another text of the same length, a second later: some systems count in seconds."""
+    before = path.stat()
+    _write(path, _read(path)[::-1].swapcase())
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 10**9))
+
+
+def _use_six_files(make_get: Callable, paths: list[Path]) -> None:
+    """Ask for files in random order, and compare the loads with those of a correct cache."""
+    sizes = {path: path.stat().st_size for path in paths}
+    limit = sum(sorted(sizes.values())[-3:])  # any three fit, all six do not
+    cache = _RecordedCache(make_get, limit)
+    expected = _ExpectedCache(sizes, limit)
+    for path in random.choices(paths, k=200):
+        loads_before = len(cache.loaded)
+        must_be_held = expected.use(path)
+        if cache.get_text(path) != _read(path):
+            raise NotYet(
+                "get returned the model of another file", "that of the path asked for", CACHE
+            )
+        _expect_at_most(limit, cache)
+        if must_be_held and len(cache.loaded) > loads_before:
+            raise NotYet(
+                "a model was loaded again that fits the limit and was used not long ago",
+                "the one used longest ago goes first, and only when space is needed",
+                CACHE,
+            )
+
+
+def _expect_at_most(limit: int, cache: _RecordedCache) -> None:
+    if cache.bytes_held() > limit:
+        gc.collect()  # the models may only wait for the collector; it is slow in a notebook
+    held = cache.bytes_held()
+    if held > limit:
         raise NotYet(
-            f"{seen}: the cheapest later call",
-            f"{wanted}: the first call counts too, once",
-            COST,
+            f"models of {held} bytes are held, with a limit of {limit}", "at most the limit", CACHE
         )
-    if got == min(allowed, key=lambda name: times[name][0]):
+
+
+# ---- 09.2 ----
+
+
+class _DiskFull(OSError):
+    """The error of a save that stops half-way."""
+
+
+class _Reader:
+    """Reads a file after every call that Python or its C functions make, as a process might.
+
+    It remembers the first text that is none of the whole versions; None means that there was no
+    file.
+    """
+
+    def __init__(self, path: Path, versions: set[str]):
+        self._path = path
+        self._versions = versions
+        self._found: list[str | None] = []
+        self._profiler: Any = None
+
+    def read(self, *_: Any) -> None:
+        """Read the file once."""
+        text: str | None
+        try:
+            text = _read(self._path)
+        except OSError:
+            text = None
+        if text not in self._versions and not self._found:
+            self._found.append(text)
+
+    def __enter__(self) -> "_Reader":
+        self._profiler = sys.getprofile()
+        sys.setprofile(self.read)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        sys.setprofile(self._profiler)
+
+    def expect_whole_versions(self) -> None:
+        """Raise `NotYet` if something else was found."""
+        if not self._found:
+            return
+        [text] = self._found
+        if text is None:
+            raise NotYet(
+                "for a moment there was no file at the path", "os.replace does it in one step", SWAP
+            )
         raise NotYet(
-            f"{seen}: the cheapest first call",
-            f"{wanted}: the later calls count too, all of them",
-            COST,
+            f"a reader found {text!r}", "the old file or the new one, at every moment", SWAP
         )
-    raise NotYet(seen, f"{wanted}, whose total is the least", COST)
 
 
-# ---- 11.2 ----
+class _TextModel:
+    """A model that saves a text in pieces, with a reader that reads after each of them."""
+
+    def __init__(self, text: str, fails: bool, reader: _Reader):
+        self._text = text
+        self._fails = fails
+        self._reader = reader
+        self.wrong_name = ""
+
+    def save(self, target: Any, *_: Any, **__: Any) -> None:
+        """Write the text to `target`; the beginning of it where the save fails."""
+        target = Path(target)
+        if target.suffix != ".keras":
+            self.wrong_name = target.name
+        with open(target, "w", encoding="utf-8") as file:
+            for i in range(0, len(self._text), 10):
+                file.write(self._text[i : i + 10])
+                file.flush()
+                self._reader.read()
+                if self._fails and i:
+                    raise _DiskFull("no space left on device")
+
+
+@contextlib.contextmanager
+def _recorded_moves() -> Iterator[list[Path]]:
+    """Collect the folders from which files are renamed."""
+    folders: list[Path] = []
+
+    def recorded(move: Callable) -> Callable:
+        def wrapper(source: Any, target: Any, **options: Any) -> None:
+            folders.append(Path(source).parent.resolve())
+            move(source, target, **options)
+
+        return wrapper
+
+    with (
+        mock.patch.object(os, "replace", recorded(os.replace)),
+        mock.patch.object(os, "rename", recorded(os.rename)),
+    ):
+        yield folders
 
 
 @exercise(
     "11.2",
-    "make an input for a signature",
-    section=INPUTS,
+    "publish a model in one step",
+    section=SWAP,
     hints=(
-        "What has to be known about an input before the model takes it? `inspect` shows it.",
-        "The first size is the batch; `spec.dtype.as_numpy_dtype` is a dtype for NumPy; texts are "
-        "`tf.string`.",
-        "For each name: shape = (rows, *spec.shape[1:]); for tf.string np.full(shape, 'word'), "
-        "else np.zeros(shape, spec.dtype.as_numpy_dtype).",
+        "What does a reader find at the path while model.save is half-way, and what if save stops "
+        "there for good?",
+        "Save to another name in the same folder (Keras wants it to end in .keras, too), then "
+        "`os.replace(fresh, path)`; `try`/`finally` cleans up.",
+        "fresh = path.with_name(...); try: model.save(fresh); os.replace(fresh, path); finally: "
+        "fresh.unlink(missing_ok=True)",
     ),
 )
-def _check_sample(sample: Any) -> str:
-    for trial in range(12):
-        spec = _random_spec(trial)
-        rows = random.randrange(1, 9)
-        got = sample(dict(spec), rows)
-        _expect_names(got, spec)
-        for name, wanted in spec.items():
-            _expect_array(name, got[name], wanted, rows)
-    return "names, sizes and dtypes as the signature says, texts included"
+def _check_publish_model(publish_model: Any) -> str:
+    _publish(publish_model, save_fails=False)
+    _publish(publish_model, save_fails=True)
+    return "the old file or the new one at every moment, and nothing left behind when a save fails"
 
 
-def _random_spec(trial: int) -> dict[str, Any]:
-    """Return a random signature; five trials in a row have each dtype in their first input."""
-    import tensorflow as tf
+def _publish(publish_model: Callable, save_fails: bool) -> None:
+    """Publish a new version over an old one, with a reader at the path all the time."""
+    old = "the old version, whole"
+    new = "the new version, whole as well, and longer"
+    with _folder() as folder:
+        path = folder / "model.keras"
+        _write(path, old)
+        reader = _Reader(path, {old, new})
+        model = _TextModel(new, save_fails, reader)
+        error_came_out = False
+        with _recorded_moves() as sources, reader:
+            try:
+                publish_model(model, path)
+            except _DiskFull:
+                error_came_out = True
 
-    dtypes = (tf.float32, tf.int32, tf.int64, tf.uint8, tf.string)
-    names = random.sample(("image", "ids", "word", "numbers"), random.randrange(1, 4))
-    spec: dict[str, Any] = {}
-    for name in names:
-        sizes = [random.randrange(1, 6) for _ in range(random.randrange(1, 4))]
-        dtype = random.choice(dtypes) if spec else dtypes[trial % len(dtypes)]
-        spec[name] = tf.TensorSpec((None, *sizes), dtype, name=name)
-    return spec
+        reader.expect_whole_versions()
+        _expect_a_good_place(model, sources, folder)
+        _expect_nothing_else(path, save_fails)
+        _expect_text(path, old if save_fails else new)
+        if save_fails and not error_came_out:
+            raise NotYet(
+                "the error of the save was swallowed",
+                "it comes out, so that somebody hears of it",
+                SWAP,
+            )
 
 
-def _expect_names(got: Any, spec: dict[str, Any]) -> None:
-    _expect_result(got, "a dict of arrays: is a `return` missing?", INPUTS)
-    if not isinstance(got, dict):
-        seen = kind_in_words(got)
-    elif set(got) != set(spec):
-        seen = f"the names {sorted(map(str, got))}"
-    else:
-        return
-    raise NotYet(seen, f"a dict with the names {sorted(spec)}", INPUTS)
-
-
-def _expect_array(name: str, got: Any, spec: Any, rows: int) -> None:
-    """Raise `NotYet` unless an array has the shape and the dtype of its `tf.TensorSpec`."""
-    import numpy as np
-    import tensorflow as tf
-
-    array = np.asarray(got)
-    shape = (rows, *spec.shape[1:])
-    if array.shape != shape:
-        hint = ": the first size is the batch" if array.shape == shape[1:] else ""
-        raise NotYet(f"{name} has the shape {array.shape}", f"{shape}{hint}", INPUTS)
-    if spec.dtype == tf.string:
-        if not _holds_texts(array):
-            raise NotYet(f"{name} holds {array.dtype.name}", "texts, as tf.string says", INPUTS)
-    elif array.dtype != spec.dtype.as_numpy_dtype:
+def _expect_a_good_place(model: _TextModel, sources: list[Path], folder: Path) -> None:
+    """Raise `NotYet` for a name that Keras refuses, and for a move from another folder."""
+    if model.wrong_name:
         raise NotYet(
-            f"{name} is {array.dtype.name}",
-            f"{spec.dtype.name}: NumPy's own choice is rarely the model's",
-            INPUTS,
+            f"model.save was asked to write {model.wrong_name}",
+            "a name that ends in .keras: Keras insists",
+            SWAP,
         )
+    for source in sources:
+        if not source.is_relative_to(folder.resolve()):
+            raise NotYet(
+                "the file was moved from another folder",
+                "a file in the same folder first: "
+                "a move from another disk is a copy, and a copy is not one step",
+                SWAP,
+            )
 
 
-def _holds_texts(array: Any) -> bool:
-    if array.dtype.kind not in "USOT":
-        return False
-    return all(isinstance(value, (str, bytes)) for value in array.ravel().tolist())
+def _expect_nothing_else(path: Path, save_fails: bool) -> None:
+    names = sorted(other.name for other in path.parent.iterdir() if other != path)
+    if names:
+        moment = "after a save that failed" if save_fails else "afterwards"
+        raise NotYet(f"{names[0]} lies in the folder {moment}", "nothing but the model", SWAP)
 
 
-# ---- 11.3 ----
+def _expect_text(path: Path, wanted: str) -> None:
+    text = _read(path) if path.exists() else "nothing"
+    if text != wanted:
+        raise NotYet(f"the path holds {text!r}", f"{wanted!r}", SWAP)
 
 
-def _new_branch(kind: str, i: int) -> tuple[list, Any, str]:
-    """Return the inputs of a branch, its output, and the name of the layer that text goes into."""
-    import keras
-
-    layers = keras.layers
-    if kind == "numbers":
-        numbers = keras.Input((1,), name=f"input_{i}")
-        return [numbers], layers.Dense(2, name=f"dense_{i}")(numbers), ""
-    if kind == "integers":
-        integers = keras.Input((1,), dtype="int32", name=f"input_{i}")
-        return [integers], _embed(integers, i), ""
-
-    text = keras.Input((1,), dtype="string", name=f"input_{i}")
-    name = f"{kind}_{i}"
-    if kind == "lookup":
-        lookup = layers.StringLookup(vocabulary=["a", "b"], name=name)
-        return [text], _embed(lookup(text), i), name
-    if kind == "hash":
-        return [text], _embed(layers.Hashing(num_bins=9, name=name)(text), i), name
-    numbers = keras.Input((1,), name=f"numbers_{i}")
-    length = _length_layer(name)([numbers, text])
-    return [numbers, text], length, name
+# ---- 09.3 ----
 
 
-def _embed(integers: Any, i: int) -> Any:
-    import keras
+class _FailingLoad:
+    """A load that fails a number of times, with a different kind of error each time."""
 
-    embedding = keras.layers.Embedding(9, 2, name=f"place_{i}")
-    return keras.layers.Flatten(name=f"flat_{i}")(embedding(integers))
+    KINDS = (ValueError, OSError, KeyError, RuntimeError)
 
+    def __init__(self, failures: int, max_calls: int):
+        self._failures = failures
+        self._max_calls = max_calls
+        self.calls = 0
+        self.last_error: Exception | None = None
 
-def _length_layer(name: str) -> Any:
-    """Return a layer whose second input is text."""
-    import keras
-    import tensorflow as tf
-
-    class AddLength(keras.layers.Layer):
-        def call(self, inputs: Any) -> Any:
-            numbers, text = inputs
-            return numbers + tf.cast(tf.strings.length(text), numbers.dtype)
-
-        def compute_output_spec(self, inputs: Any) -> Any:
-            return keras.KerasTensor(inputs[0].shape, inputs[0].dtype)
-
-    return AddLength(name=name)
-
-
-def _text_model(kinds: list[str]) -> tuple[Any, list[str]]:
-    """Return a model with one branch per kind, and the names of the layers that text goes into."""
-    import keras
-
-    inputs = []
-    outputs = []
-    text_layers = []
-    for i, kind in enumerate(kinds):
-        branch_inputs, output, text_layer = _new_branch(kind, i)
-        inputs += branch_inputs
-        outputs.append(output)
-        if text_layer:
-            text_layers.append(text_layer)
-    joined = outputs[0]
-    if len(outputs) > 1:
-        joined = keras.layers.Concatenate(name="join")(outputs)
-    return keras.Model(inputs, keras.layers.Dense(1, name="out")(joined)), text_layers
+    def __call__(self) -> str:
+        self.calls += 1
+        if self.calls > self._max_calls:
+            raise SystemExit  # passes through `except Exception`, so that an endless loop ends
+        if self.calls <= self._failures:
+            kind = self.KINDS[(self.calls - 1) % len(self.KINDS)]
+            self.last_error = kind(f"failure {self.calls}")
+            raise self.last_error
+        return "the model"
 
 
 @exercise(
     "11.3",
-    "find the layers that XLA refuses",
-    section=REFUSED,
+    "try again, later each time",
+    section=SWAP,
     hints=(
-        "XLA compiles numbers. At which layers does text turn into numbers?",
-        "`model.layers` lists all of them; `tf.nest.flatten(layer.input)` makes a list of its "
-        "inputs, be it one or many, and each has a dtype.",
-        "For each layer that is not a keras.layers.InputLayer: if any(t.dtype == 'string' for t in "
-        "tf.nest.flatten(layer.input)), its name belongs in the list.",
+        "After which tries does a pause make sense, and after which one does it not?",
+        "`except Exception` leaves Ctrl-C alone; a bare `raise` inside `except` lets the error out "
+        "again.",
+        "for n in range(tries): try: return load() / except Exception: if n == tries - 1: raise / "
+        "then pause(2**n)",
     ),
 )
-def _check_text_layers(text_layers: Any) -> str:
-    cases = [
-        ["lookup", "numbers"],
-        ["integers", "numbers"],
-        ["hash"],
-        ["hash", "lookup", "integers"],
-        ["length", "numbers"],
-        random.choices(("lookup", "hash", "numbers", "integers"), k=4),
-    ]
-    for kinds in cases:
-        model, wanted = _text_model(kinds)
-        _expect_layers(text_layers(model), wanted, model)
-    return "exactly the layers into which text goes"
+def _check_load_with_retries(load_with_retries: Any) -> str:
+    for tries in (5, 1, random.randrange(2, 8)):
+        for failures in (*range(tries), 3 * tries + 9):
+            _retry(load_with_retries, tries, failures)
+    _expect_interruptible(load_with_retries)
+    return "bounded tries, pauses that double, and the last error comes out"
 
 
-def _expect_layers(got: Any, wanted: list[str], model: Any) -> None:
-    """Compare the names of layers, and explain the common mistakes."""
-    import tensorflow as tf
+def _retry(load_with_retries: Callable, tries: int, failures: int) -> None:
+    """Compare the calls, the pauses and the result with the rule, for a number of failures."""
+    load = _FailingLoad(failures, max_calls=2 * tries + 5)
+    pauses: list[float] = []
+    got: Any = None
+    raised: Exception | None = None
+    try:
+        got = load_with_retries(load, pauses.append, tries)
+    except Exception as error:
+        raised = error
+    except SystemExit:
+        raise NotYet(
+            f"more than {2 * tries} tries where {tries} were allowed", f"{tries} at most", SWAP
+        ) from None
 
-    _expect_result(got, "a list of names, which may be empty", REFUSED)
-    is_list = isinstance(got, (list, tuple, set))
-    if not is_list or not all(isinstance(name, str) for name in got):
-        raise NotYet(kind_in_words(got), "a list of names: layer.name", REFUSED)
-    if sorted(got) == sorted(wanted):
+    where = f"with tries={tries} and {min(failures, tries)} failed"
+    _expect_calls(load, min(failures + 1, tries), raised, where)
+    if failures < tries:
+        if raised is not None:
+            raise raised
+        if got is None:
+            raise NotYet(
+                f"{where}, nothing came back", "what load returned: is a `return` missing?", SWAP
+            )
+    elif raised is None:
+        raise NotYet(f"{where}, no error came out", "the error of the last try", SWAP)
+    elif raised is not load.last_error:
+        raise NotYet(f"{where}, another error came out", "the error of the last try", SWAP)
+    _expect_pauses(pauses, min(failures, tries - 1), where)
+
+
+def _expect_calls(load: _FailingLoad, wanted: int, raised: Exception | None, where: str) -> None:
+    if load.calls == wanted:
         return
-    extra = sorted(set(got) - set(wanted))
-    missing = sorted(set(wanted) - set(got))
-    if extra and all(name.startswith("input_") for name in extra):
+    if raised is not None and raised is not load.last_error:
+        raise raised  # a mistake of the answer
+    if raised is not None and load.calls < wanted:
         raise NotYet(
-            f"{extra[0]}, an input layer",
-            "layers that receive text; an input layer only names it",
-            REFUSED,
+            f"{where}, {type(raised).__name__} came out of try {load.calls}",
+            "another try after any Exception",
+            SWAP,
         )
-    if missing and _has_two_inputs(model, missing[0]):
-        raise NotYet(
-            f"{missing[0]} is missing, a layer with two inputs",
-            "every layer that text goes into, by any of its inputs",
-            REFUSED,
-        )
-    if missing and not got:
-        raise NotYet(
-            f"nothing, where text goes into {', '.join(missing)}",
-            "look at what goes in: numbers come out of these layers",
-            REFUSED,
-        )
-    if missing:
-        raise NotYet(
-            f"{missing[0]} is missing",
-            "every layer that text goes into, whatever its class",
-            REFUSED,
-        )
-    if not extra:
-        raise NotYet(f"{sorted(got)}", "each name once", REFUSED)
-    dtypes = [tensor.dtype for tensor in tf.nest.flatten(model.get_layer(extra[0]).input)]
-    raise NotYet(
-        f"{extra[0]}, into which goes {dtypes[0]}", "only layers into which text goes", REFUSED
-    )
+    raise NotYet(f"{where}, the number of calls of load was {load.calls}", f"{wanted}", SWAP)
 
 
-def _has_two_inputs(model: Any, name: str) -> bool:
-    return isinstance(model.get_layer(name).input, list)
+def _expect_pauses(pauses: list[float], number: int, where: str) -> None:
+    wanted = [2**n for n in range(number)]
+    if len(pauses) > len(wanted):
+        raise NotYet(
+            f"{where}, the number of pauses was {len(pauses)}",
+            f"{len(wanted)}: none after the last try",
+            SWAP,
+        )
+    if pauses != wanted:
+        raise NotYet(
+            f"{where}, the pauses were {pauses}", f"{wanted}: each twice the one before", SWAP
+        )
 
 
-# ---- 11.4 ----
+def _expect_interruptible(load_with_retries: Callable) -> None:
+    pauses: list[float] = []
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    stopped = False
+    try:
+        load_with_retries(interrupted, pauses.append, 3)
+    except KeyboardInterrupt:
+        stopped = True
+    if pauses or not stopped:
+        raise NotYet(
+            "Ctrl-C was taken for a failed load", "only an Exception is worth another try", SWAP
+        )
+
+
+# ---- 09.4 ----
 
 
 @exercise(
     "11.4",
-    "find the break-even (stretch)",
-    section=COST,
+    "load once for many threads (stretch)",
+    section=CACHE,
     hints=(
-        "Write down the total of n calls for both candidates. When is one below the other?",
-        "first + (n - 1) * each, for both. Solve for n, round up, and mind n = 1 and a candidate "
-        "that never catches up.",
-        "If fast first < slow first: 1. Else if slow each <= fast each: None. Else "
-        "floor((fast first - slow first) / (slow each - fast each)) + 2.",
+        "Two threads reach `if path not in held` at the same moment. What has to happen between "
+        "the question and the answer, and for which paths?",
+        "`threading.Lock()` lets one thread in at a time: `with lock:`. One lock for each path, "
+        "and ask again inside.",
+        "with guard: lock = locks.setdefault(path, threading.Lock()) / with lock: if path not in "
+        "held: held[path] = load(path) / return held[path]",
     ),
 )
-def _check_break_even(break_even: Any) -> str:
-    cases: list[tuple[Times, Times]] = [
-        ((1.0, 0.5), (2.0, 0.25)),
-        ((2.0, 0.5), (1.0, 0.1)),
-        ((1.0, 0.25), (2.0, 0.5)),
-        ((1.0, 0.5), (1.0, 0.25)),
-        ((1.0, 0.5), (1.0, 0.5)),
-        ((1.0, 0.5), (3.0, 0.5)),
-        ((2.0, 0.25), (1.0, 0.5)),
-    ]
-    for _ in range(40):
-        cases.append((_random_sixteenths(), _random_sixteenths()))
-    for slow, fast in cases:
-        _expect_break_even(break_even(slow, fast), slow, fast)
-    return "the first number of calls whose total is smaller, or None"
+def _check_make_once(make_once: Any) -> str:
+    _many_ask_for_one(make_once)
+    _two_ask_for_two(make_once)
+    _one_asks_after_a_failure(make_once)
+    return "one load per path, different paths side by side, and a failure may be tried again"
 
 
-def _random_sixteenths() -> Times:
-    """Return times that add up without rounding."""
-    return random.randrange(1, 400) / 16, random.randrange(1, 40) / 16
+def _make_get(make_once: Callable, load: Callable) -> Callable:
+    return expect_function(make_once(load), "make_once", "a function get(path)")
 
 
-def _first_below(slow: Times, fast: Times) -> int | None:
-    """Return the smallest number of calls for which `fast` takes less time in total."""
-    if fast[0] < slow[0]:
-        return 1
-    if slow[1] <= fast[1]:
-        return None
-    return math.floor((fast[0] - slow[0]) / (slow[1] - fast[1])) + 2
+def _ask(get: Callable, paths: list[str]) -> list[Any]:
+    """Call get from one thread per path, and return the results, errors included."""
+    results: list[Any] = [None] * len(paths)
 
+    def call(i: int) -> None:
+        try:
+            results[i] = get(paths[i])
+        except Exception as error:
+            results[i] = error
 
-def _expect_break_even(got: Any, slow: Times, fast: Times) -> None:
-    wanted = _first_below(slow, fast)
-    where = f"for slow={slow}, fast={fast}"
-    if got is not None and not _is_whole_number(got):
-        raise NotYet(f"{got!r} {where}", "a whole number of calls, or None", COST)
-    if got == wanted:
-        return
-    if wanted is None:
-        raise NotYet(f"{got} {where}", "None: fast never costs less in total", COST)
-    if got is None:
-        raise NotYet(f"None {where}", f"{wanted}: from then on fast costs less in total", COST)
-    if abs(got - wanted) <= 2:
+    threads = [threading.Thread(target=call, args=(i,), daemon=True) for i in range(len(paths))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    if any(thread.is_alive() for thread in threads):
         raise NotYet(
-            f"{got} {where}",
-            f"{wanted}, the first with a smaller total, not an equal one: "
-            "the first call is one of them",
-            COST,
+            "threads wait for each other and never end",
+            "each lock is let go: use `with lock:`",
+            CACHE,
         )
-    raise NotYet(f"{got} {where}", f"{wanted}", COST)
+    return results
 
 
-def _is_whole_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        return False
-    return float(value).is_integer()
+def _many_ask_for_one(make_once: Callable) -> None:
+    loads: list[str] = []
+    second = threading.Event()
+
+    def load(path: str) -> object:
+        loads.append(path)
+        if len(loads) > 1:
+            second.set()
+        second.wait(0.3)  # time enough for another thread to begin a load, if nothing holds it back
+        return object()
+
+    get = _make_get(make_once, load)
+    results = _ask(get, ["a"] * 8)
+    if len(loads) > 1:
+        raise NotYet(
+            f"{len(loads)} loads of one model for eight threads",
+            "one: the others wait for it",
+            CACHE,
+        )
+    for result in results:
+        if result is None:
+            raise NotYet("get returned nothing", "the model: is a `return` missing?", CACHE)
+        if isinstance(result, Exception):
+            raise result
+    get("a")
+    if len(loads) > 1:
+        raise NotYet(
+            "a model was loaded again that had been loaded before", "one load per path", CACHE
+        )
+
+
+def _two_ask_for_two(make_once: Callable) -> None:
+    begun = {"a": threading.Event(), "b": threading.Event()}
+
+    def load(path: str) -> bool:
+        other = "b" if path == "a" else "a"
+        begun[path].set()
+        return begun[other].wait(2)
+
+    if not all(_ask(_make_get(make_once, load), ["a", "b"])):
+        raise NotYet("a load of one path waits for that of another", "a lock for each path", CACHE)
+
+
+def _one_asks_after_a_failure(make_once: Callable) -> None:
+    calls: list[str] = []
+
+    def load(path: str) -> str:
+        calls.append(path)
+        if len(calls) == 1:
+            raise ValueError("half a file")
+        return "the model"
+
+    get = _make_get(make_once, load)
+    [first] = _ask(get, ["a"])
+    [second] = _ask(get, ["a"])
+    if not isinstance(first, ValueError):
+        raise NotYet(
+            "the error of a failed load did not come out",
+            "the error, for the caller that asked",
+            CACHE,
+        )
+    if second != "the model":
+        raise NotYet(
+            "after a load that failed, the next call did not try again",
+            "a failure is not kept",
+            CACHE,
+        )

@@ -1,0 +1,389 @@
+"""Exercises of lesson 16: your own model."""
+
+import math
+import numbers
+import random
+from collections.abc import Callable
+from typing import Any
+
+from ...show.errors import kind_in_words
+from .engine import NotYet, exercise
+
+COST = "What does the ladder say?"
+INPUTS = "What is in the file?"
+REFUSED = "What if a way is closed?"
+CANDIDATES = ("model(x)", "tf.function", "concrete function", "XLA", "LiteRT")
+
+# Seconds of the first call, and of each later one.
+Times = tuple[float, float]
+
+
+def _expect_result(got: Any, wanted: str, section: str) -> None:
+    if got is None or got is ...:
+        raise NotYet("your function returned nothing", wanted, section)
+
+
+# ---- 11.1 ----
+
+
+def _random_times() -> dict[str, Times]:
+    """Return times of all candidates: the longer the first call, the shorter each later one."""
+    times = {}
+    for name in random.sample(CANDIDATES, len(CANDIDATES)):
+        step = CANDIDATES.index(name)
+        first = 0.02 * 4**step * random.uniform(0.8, 1.2)
+        each = 2e-3 / 5**step * random.uniform(0.8, 1.2)
+        times[name] = first, each
+    return times
+
+
+def _total(times: Times, calls: int) -> float:
+    first, each = times
+    return first + (calls - 1) * each
+
+
+@exercise(
+    "16.1",
+    "choose a candidate for a situation",
+    section=COST,
+    hints=(
+        "What does a process pay over its whole life? Not only each later call.",
+        "The total of n calls is first + (n - 1) * each. Take the least of those that are allowed.",
+        "def total(name): first, each = ladder[name]; return first + (calls - 1) * each. "
+        "Then min(allowed, key=total).",
+    ),
+)
+def _check_choose(choose: Any) -> str:
+    near = {"tf.function": (1.0, 0.5), "XLA": (1.9, 0.25)}
+    for calls in (4, 5):  # one call more or less decides
+        _choose_once(choose, near, calls, list(near))
+    for trial in range(60):
+        times = _random_times()
+        calls = random.choice((1, 2, 30, 300, 3_000, 300_000))
+        allowed = list(times)
+        if trial % 2 == 0:
+            allowed = random.sample(allowed, random.randrange(1, 5))
+        _choose_once(choose, times, calls, allowed)
+    return "the least total, first call included, among the candidates that are allowed"
+
+
+def _choose_once(choose: Callable, times: dict[str, Times], calls: int, allowed: list[str]) -> None:
+    """Compare one choice with the least total, and explain the common mistakes."""
+    got = choose(dict(times), calls, list(allowed))
+    wanted = min(allowed, key=lambda name: _total(times[name], calls))
+    _expect_result(got, "a name from the dict: is a `return` missing?", COST)
+    if got not in times:
+        raise NotYet(f"{got!r}", f"one of the names {', '.join(times)}", COST)
+    if got not in allowed:
+        raise NotYet(f"{got}, which is not allowed", f"one of {', '.join(allowed)}", COST)
+    if got == wanted:
+        return
+    seen = f"{got} for {calls:,} calls"
+    if got == min(allowed, key=lambda name: times[name][1]):
+        raise NotYet(
+            f"{seen}: the cheapest later call",
+            f"{wanted}: the first call counts too, once",
+            COST,
+        )
+    if got == min(allowed, key=lambda name: times[name][0]):
+        raise NotYet(
+            f"{seen}: the cheapest first call",
+            f"{wanted}: the later calls count too, all of them",
+            COST,
+        )
+    raise NotYet(seen, f"{wanted}, whose total is the least", COST)
+
+
+# ---- 11.2 ----
+
+
+@exercise(
+    "16.2",
+    "make an input for a signature",
+    section=INPUTS,
+    hints=(
+        "What has to be known about an input before the model takes it? `inspect` shows it.",
+        "The first size is the batch; `spec.dtype.as_numpy_dtype` is a dtype for NumPy; texts are "
+        "`tf.string`.",
+        "For each name: shape = (rows, *spec.shape[1:]); for tf.string np.full(shape, 'word'), "
+        "else np.zeros(shape, spec.dtype.as_numpy_dtype).",
+    ),
+)
+def _check_sample(sample: Any) -> str:
+    for trial in range(12):
+        spec = _random_spec(trial)
+        rows = random.randrange(1, 9)
+        got = sample(dict(spec), rows)
+        _expect_names(got, spec)
+        for name, wanted in spec.items():
+            _expect_array(name, got[name], wanted, rows)
+    return "names, sizes and dtypes as the signature says, texts included"
+
+
+def _random_spec(trial: int) -> dict[str, Any]:
+    """Return a random signature; five trials in a row have each dtype in their first input."""
+    import tensorflow as tf
+
+    dtypes = (tf.float32, tf.int32, tf.int64, tf.uint8, tf.string)
+    names = random.sample(("image", "ids", "word", "numbers"), random.randrange(1, 4))
+    spec: dict[str, Any] = {}
+    for name in names:
+        sizes = [random.randrange(1, 6) for _ in range(random.randrange(1, 4))]
+        dtype = random.choice(dtypes) if spec else dtypes[trial % len(dtypes)]
+        spec[name] = tf.TensorSpec((None, *sizes), dtype, name=name)
+    return spec
+
+
+def _expect_names(got: Any, spec: dict[str, Any]) -> None:
+    _expect_result(got, "a dict of arrays: is a `return` missing?", INPUTS)
+    if not isinstance(got, dict):
+        seen = kind_in_words(got)
+    elif set(got) != set(spec):
+        seen = f"the names {sorted(map(str, got))}"
+    else:
+        return
+    raise NotYet(seen, f"a dict with the names {sorted(spec)}", INPUTS)
+
+
+def _expect_array(name: str, got: Any, spec: Any, rows: int) -> None:
+    """Raise `NotYet` unless an array has the shape and the dtype of its `tf.TensorSpec`."""
+    import numpy as np
+    import tensorflow as tf
+
+    array = np.asarray(got)
+    shape = (rows, *spec.shape[1:])
+    if array.shape != shape:
+        hint = ": the first size is the batch" if array.shape == shape[1:] else ""
+        raise NotYet(f"{name} has the shape {array.shape}", f"{shape}{hint}", INPUTS)
+    if spec.dtype == tf.string:
+        if not _holds_texts(array):
+            raise NotYet(f"{name} holds {array.dtype.name}", "texts, as tf.string says", INPUTS)
+    elif array.dtype != spec.dtype.as_numpy_dtype:
+        raise NotYet(
+            f"{name} is {array.dtype.name}",
+            f"{spec.dtype.name}: NumPy's own choice is rarely the model's",
+            INPUTS,
+        )
+
+
+def _holds_texts(array: Any) -> bool:
+    if array.dtype.kind not in "USOT":
+        return False
+    return all(isinstance(value, (str, bytes)) for value in array.ravel().tolist())
+
+
+# ---- 11.3 ----
+
+
+def _new_branch(kind: str, i: int) -> tuple[list, Any, str]:
+    """Return the inputs of a branch, its output, and the name of the layer that text goes into."""
+    import keras
+
+    layers = keras.layers
+    if kind == "numbers":
+        numbers = keras.Input((1,), name=f"input_{i}")
+        return [numbers], layers.Dense(2, name=f"dense_{i}")(numbers), ""
+    if kind == "integers":
+        integers = keras.Input((1,), dtype="int32", name=f"input_{i}")
+        return [integers], _embed(integers, i), ""
+
+    text = keras.Input((1,), dtype="string", name=f"input_{i}")
+    name = f"{kind}_{i}"
+    if kind == "lookup":
+        lookup = layers.StringLookup(vocabulary=["a", "b"], name=name)
+        return [text], _embed(lookup(text), i), name
+    if kind == "hash":
+        return [text], _embed(layers.Hashing(num_bins=9, name=name)(text), i), name
+    numbers = keras.Input((1,), name=f"numbers_{i}")
+    length = _length_layer(name)([numbers, text])
+    return [numbers, text], length, name
+
+
+def _embed(integers: Any, i: int) -> Any:
+    import keras
+
+    embedding = keras.layers.Embedding(9, 2, name=f"place_{i}")
+    return keras.layers.Flatten(name=f"flat_{i}")(embedding(integers))
+
+
+def _length_layer(name: str) -> Any:
+    """Return a layer whose second input is text."""
+    import keras
+    import tensorflow as tf
+
+    class AddLength(keras.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            numbers, text = inputs
+            return numbers + tf.cast(tf.strings.length(text), numbers.dtype)
+
+        def compute_output_spec(self, inputs: Any) -> Any:
+            return keras.KerasTensor(inputs[0].shape, inputs[0].dtype)
+
+    return AddLength(name=name)
+
+
+def _text_model(kinds: list[str]) -> tuple[Any, list[str]]:
+    """Return a model with one branch per kind, and the names of the layers that text goes into."""
+    import keras
+
+    inputs = []
+    outputs = []
+    text_layers = []
+    for i, kind in enumerate(kinds):
+        branch_inputs, output, text_layer = _new_branch(kind, i)
+        inputs += branch_inputs
+        outputs.append(output)
+        if text_layer:
+            text_layers.append(text_layer)
+    joined = outputs[0]
+    if len(outputs) > 1:
+        joined = keras.layers.Concatenate(name="join")(outputs)
+    return keras.Model(inputs, keras.layers.Dense(1, name="out")(joined)), text_layers
+
+
+@exercise(
+    "16.3",
+    "find the layers that XLA refuses",
+    section=REFUSED,
+    hints=(
+        "XLA compiles numbers. At which layers does text turn into numbers?",
+        "`model.layers` lists all of them; `tf.nest.flatten(layer.input)` makes a list of its "
+        "inputs, be it one or many, and each has a dtype.",
+        "For each layer that is not a keras.layers.InputLayer: if any(t.dtype == 'string' for t in "
+        "tf.nest.flatten(layer.input)), its name belongs in the list.",
+    ),
+)
+def _check_text_layers(text_layers: Any) -> str:
+    cases = [
+        ["lookup", "numbers"],
+        ["integers", "numbers"],
+        ["hash"],
+        ["hash", "lookup", "integers"],
+        ["length", "numbers"],
+        random.choices(("lookup", "hash", "numbers", "integers"), k=4),
+    ]
+    for kinds in cases:
+        model, wanted = _text_model(kinds)
+        _expect_layers(text_layers(model), wanted, model)
+    return "exactly the layers into which text goes"
+
+
+def _expect_layers(got: Any, wanted: list[str], model: Any) -> None:
+    """Compare the names of layers, and explain the common mistakes."""
+    import tensorflow as tf
+
+    _expect_result(got, "a list of names, which may be empty", REFUSED)
+    is_list = isinstance(got, (list, tuple, set))
+    if not is_list or not all(isinstance(name, str) for name in got):
+        raise NotYet(kind_in_words(got), "a list of names: layer.name", REFUSED)
+    if sorted(got) == sorted(wanted):
+        return
+    extra = sorted(set(got) - set(wanted))
+    missing = sorted(set(wanted) - set(got))
+    if extra and all(name.startswith("input_") for name in extra):
+        raise NotYet(
+            f"{extra[0]}, an input layer",
+            "layers that receive text; an input layer only names it",
+            REFUSED,
+        )
+    if missing and _has_two_inputs(model, missing[0]):
+        raise NotYet(
+            f"{missing[0]} is missing, a layer with two inputs",
+            "every layer that text goes into, by any of its inputs",
+            REFUSED,
+        )
+    if missing and not got:
+        raise NotYet(
+            f"nothing, where text goes into {', '.join(missing)}",
+            "look at what goes in: numbers come out of these layers",
+            REFUSED,
+        )
+    if missing:
+        raise NotYet(
+            f"{missing[0]} is missing",
+            "every layer that text goes into, whatever its class",
+            REFUSED,
+        )
+    if not extra:
+        raise NotYet(f"{sorted(got)}", "each name once", REFUSED)
+    dtypes = [tensor.dtype for tensor in tf.nest.flatten(model.get_layer(extra[0]).input)]
+    raise NotYet(
+        f"{extra[0]}, into which goes {dtypes[0]}", "only layers into which text goes", REFUSED
+    )
+
+
+def _has_two_inputs(model: Any, name: str) -> bool:
+    return isinstance(model.get_layer(name).input, list)
+
+
+# ---- 11.4 ----
+
+
+@exercise(
+    "16.4",
+    "find the break-even (stretch)",
+    section=COST,
+    hints=(
+        "Write down the total of n calls for both candidates. When is one below the other?",
+        "first + (n - 1) * each, for both. Solve for n, round up, and mind n = 1 and a candidate "
+        "that never catches up.",
+        "If fast first < slow first: 1. Else if slow each <= fast each: None. Else "
+        "floor((fast first - slow first) / (slow each - fast each)) + 2.",
+    ),
+)
+def _check_break_even(break_even: Any) -> str:
+    cases: list[tuple[Times, Times]] = [
+        ((1.0, 0.5), (2.0, 0.25)),
+        ((2.0, 0.5), (1.0, 0.1)),
+        ((1.0, 0.25), (2.0, 0.5)),
+        ((1.0, 0.5), (1.0, 0.25)),
+        ((1.0, 0.5), (1.0, 0.5)),
+        ((1.0, 0.5), (3.0, 0.5)),
+        ((2.0, 0.25), (1.0, 0.5)),
+    ]
+    for _ in range(40):
+        cases.append((_random_sixteenths(), _random_sixteenths()))
+    for slow, fast in cases:
+        _expect_break_even(break_even(slow, fast), slow, fast)
+    return "the first number of calls whose total is smaller, or None"
+
+
+def _random_sixteenths() -> Times:
+    """Return times that add up without rounding."""
+    return random.randrange(1, 400) / 16, random.randrange(1, 40) / 16
+
+
+def _first_below(slow: Times, fast: Times) -> int | None:
+    """Return the smallest number of calls for which `fast` takes less time in total."""
+    if fast[0] < slow[0]:
+        return 1
+    if slow[1] <= fast[1]:
+        return None
+    return math.floor((fast[0] - slow[0]) / (slow[1] - fast[1])) + 2
+
+
+def _expect_break_even(got: Any, slow: Times, fast: Times) -> None:
+    wanted = _first_below(slow, fast)
+    where = f"for slow={slow}, fast={fast}"
+    if got is not None and not _is_whole_number(got):
+        raise NotYet(f"{got!r} {where}", "a whole number of calls, or None", COST)
+    if got == wanted:
+        return
+    if wanted is None:
+        raise NotYet(f"{got} {where}", "None: fast never costs less in total", COST)
+    if got is None:
+        raise NotYet(f"None {where}", f"{wanted}: from then on fast costs less in total", COST)
+    if abs(got - wanted) <= 2:
+        raise NotYet(
+            f"{got} {where}",
+            f"{wanted}, the first with a smaller total, not an equal one: "
+            "the first call is one of them",
+            COST,
+        )
+    raise NotYet(f"{got} {where}", f"{wanted}", COST)
+
+
+def _is_whole_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return False
+    return float(value).is_integer()

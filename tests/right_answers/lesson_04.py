@@ -1,0 +1,118 @@
+"""Right answers to the exercises of lesson 04, in other styles than those of the solutions."""
+
+import numpy as np
+import tensorflow as tf
+
+ROWS = tf.TensorSpec((None, 20))
+SMOOTH = [tf.TensorSpec((None, 3)), tf.TensorSpec(())]
+
+
+# ---- 04.1 ----
+
+
+def weight_by_weight(model):
+    serve = tf.function(model, input_signature=[ROWS])
+
+    def swap(better):
+        for old, new in zip(model.weights, better.weights, strict=True):
+            old.assign(new)
+
+    return serve, swap
+
+
+def a_class_of_its_own(model):
+    class Server:
+        @tf.function(input_signature=[ROWS])
+        def serve(self, batch):
+            return model(batch, training=False)
+
+        def swap(self, better):
+            model.set_weights([weight.numpy() for weight in better.weights])
+
+    server = Server()
+    return server.serve, server.swap
+
+
+def concrete(model):
+    serve = tf.function(model).get_concrete_function(ROWS)
+    return [serve, lambda better: model.set_weights(better.get_weights())]
+
+
+# ---- 04.2 ----
+
+
+def decorated(model):
+    @tf.function(jit_compile=True, input_signature=[tf.TensorSpec((64, 20))])
+    def graph(batch):
+        return model(batch)
+
+    def answer(batch):
+        n = len(batch)
+        padded = np.zeros((64, 20), np.float32)
+        padded[:n] = batch
+        return graph(padded).numpy()[:n]
+
+    return answer
+
+
+def padded_by_tensorflow(model):
+    graph = tf.function(model, jit_compile=True)
+
+    def answer(batch):
+        padded = tf.pad(batch, [[0, 64 - len(batch)], [0, 0]])
+        return graph(padded)[: len(batch)]
+
+    return answer
+
+
+def the_last_row_again(model):
+    graph = tf.function(lambda batch: model(batch), jit_compile=True)
+
+    def answer(batch):
+        rows = np.minimum(np.arange(64), len(batch) - 1)
+        return graph(batch[rows])[: len(batch)]
+
+    return answer
+
+
+# ---- 04.3 ----
+
+
+@tf.function(input_signature=SMOOTH)
+def scanned(rows, keep):
+    return tf.scan(lambda state, row: keep * state + (1 - keep) * row, rows, rows[0])
+
+
+@tf.function(input_signature=SMOOTH)
+def by_while(rows, keep):
+    n = tf.shape(rows)[0]
+    out = tf.TensorArray(tf.float32, size=n)
+    i, state = 0, rows[0]
+    while i < n:
+        state = keep * state + (1 - keep) * rows[i]
+        out = out.write(i, state)
+        i += 1
+    return out.stack()
+
+
+@tf.function(input_signature=SMOOTH)
+def over_the_rows(rows, keep):
+    state = rows[0]
+    out = tf.TensorArray(tf.float32, size=0, dynamic_size=True)
+    for row in rows:
+        state += (1 - keep) * (row - state)
+        out = out.write(out.size(), state)
+    return out.stack()
+
+
+RIGHT = [
+    ("04.1", "weight by weight", weight_by_weight),
+    ("04.1", "a class of its own", a_class_of_its_own),
+    ("04.1", "a concrete function", concrete),
+    ("04.2", "decorated", decorated),
+    ("04.2", "padded by TensorFlow", padded_by_tensorflow),
+    ("04.2", "the last row again", the_last_row_again),
+    ("04.3", "scanned", scanned),
+    ("04.3", "a while loop", by_while),
+    ("04.3", "over the rows", over_the_rows),
+]
