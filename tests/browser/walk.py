@@ -174,10 +174,13 @@ class Walk:
         """Run on until a cell has used the guess, and return what that cell shows."""
         while True:
             cell = self.seat.active()
-            if cell["type"] == "code" and lessons.uses(cell["source"], name):
-                id = self.seat.run_and_wait()
-                return self.seat.text(id)
-            self._play_cell(cell)
+            if cell["type"] != "code" or not lessons.uses(cell["source"], name):
+                self._play_cell(cell)
+                continue
+            if measures(cell["source"]) and not self._has_stopped:
+                self._stop_and_measure_again(cell)
+                return self.seat.text(cell["id"])
+            return self.seat.text(self.seat.run_and_wait())
 
     # ---- sliders over a picture ----
 
@@ -360,6 +363,7 @@ class ExplorerControl:
     def seen(self) -> tuple[str, str]:
         """Return the picture and the words below it."""
         self.sliders.first.wait_for()
+        self.sliders.first.scroll_into_view_if_needed()  # what is far away has no layout, no text
         self.picture.wait_for()
         assert self.picture.evaluate("picture => picture.naturalWidth") > 100
         words = wait_for(lambda: self.words.inner_text().strip())
