@@ -191,7 +191,7 @@ VIOLATIONS = [
         change("# Loop", "**13 minutes**", "13 minutes"),
         "how long",
     ),
-    ("says_its_true_minutes", change("# Loop", "**13 minutes**", "**20 minutes**"), "take 13"),
+    ("says_its_true_minutes", change("# Loop", "**13 minutes**", "**20 minutes**"), "take 12"),
     ("begins_with_minutes_and_neighbours", change("# Loop", "01_first", "03_third"), "01_first"),
     ("begins_with_minutes_and_neighbours", change("# Loop", "03_third", "01_first"), "03_third"),
     ("says_how_to_come_back", change("If a cell", "Above", "Below"), "NameError"),

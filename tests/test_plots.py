@@ -359,9 +359,8 @@ def test_less_than_half_the_time_is_also_told_the_other_way_round(seconds, inver
         (3.0, 5, " The guess was 5.00×."),
         (3.0, 0.5, " The guess was 2.00×."),
         (0.25, None, ""),
-        (0.25, SimpleNamespace(value=None, made=False), " So slow takes ≈4.00× the time of other."),
-        (0.25, SimpleNamespace(value=5, made=False), " So slow takes ≈4.00× the time of other."),
-        (0.91, SimpleNamespace(value=None, made=False), ""),
+        (0.25, SimpleNamespace(value=None, made=False), ""),
+        (0.25, SimpleNamespace(value=5, made=False), ""),
         (
             0.25,
             SimpleNamespace(value=5),
@@ -395,7 +394,7 @@ def test_a_guess_is_within_the_limits_of_the_axis():
 
 @pytest.mark.parametrize("kind", ["ratio", "ladder"])
 def test_a_guess_that_is_not_made_changes_no_figure(kind):
-    result = constant({"a": 0.25, "b": 1.0})
+    result = constant({"a": 1.0, "b": 0.25})
     draw = {"ratio": plots.ratio, "ladder": plots.one_ladder}[kind]
     plain = draw(result)
     for guess in (None, SimpleNamespace(value=None, made=False)):

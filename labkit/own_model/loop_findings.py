@@ -24,6 +24,7 @@ LESSONS = {
 MANY = 3  # times: what happens less often is no habit of the loop
 FEW_ROWS = 32  # one batch of predict: with fewer rows per call the call itself is what costs
 NOTICED = 0.05  # share of the time: less is not worth a change
+_WAITS = 0.2  # share of the time: a pipeline that reads ahead in time takes less
 MOSTLY_PYTHON = 0.4  # share of the time: an eager call that spends more in Python is small
 _OF_MODELS = (watch.PREDICT, watch.FIT, watch.BATCH, watch.LAYER)
 SURE = 1.0  # of what is wrong however long it takes
@@ -552,7 +553,7 @@ def _half_numbers(evidence: Evidence) -> list[Finding]:
 def _elements(evidence: Evidence) -> list[Finding]:
     elements = evidence.of(watch.NEXT)
     share = evidence.share(elements)
-    if len(elements) < 2 * FEW_ROWS or share < 0.3:
+    if len(elements) < 2 * FEW_ROWS or share < _WAITS:
         return []
     return [
         Finding(

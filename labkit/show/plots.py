@@ -126,9 +126,8 @@ def ratio(result: ComparisonLike, guess: Any = None, of: str | None = None) -> F
     ax.set_xlabel(f"{label}\ngrey: similar, within {100 * result.margin:.3g} %")
     fig.set_figheight(_height_of_ratios(names, guess_at))
     caption = _ratio_caption(ratios, result.baseline)
-    if guess is not None:
-        caption += _other_way_round(ratios[guessed], result.baseline, guessed)
     if guess_at is not None:
+        caption += _other_way_round(ratios[guessed], result.baseline, guessed)
         caption += f" The guess was {digits(max(guess_at, 1 / guess_at))}×."
     alt = (
         f"Chart with one row for each candidate ({listed(names)}): a mark at its time relative to "

@@ -255,7 +255,7 @@ def takes_rows_from_a_generator():
 
     spec = tf.TensorSpec([10], tf.float32)
     dataset = tf.data.Dataset.from_generator(rows, output_signature=spec)
-    return lambda: [float(row[0]) for row in dataset]
+    return lambda: [row.shape for row in dataset]
 
 
 def copies_an_array():

@@ -223,7 +223,7 @@ WRONG = [
     ("03.3", "the shift scaled too", shift_scaled_too, "the result is wrong"),
     ("03.3", "configured eagerly", configured_eagerly, "ran eagerly"),
     ("03.3", "returns nothing", returns_nothing, "make_configured returned nothing"),
-    ("03.4", "by shape", by_shape, "do not trace"),
+    ("03.4", "by shape", by_shape, "trace; wanted"),
     ("03.4", "every call", every_call_of_a_traced_function, "do not trace"),
     ("03.4", "how many", how_many, "for a list whose calls"),
     ("03.4", "called twice", called_twice, "calls for 12 inputs"),
