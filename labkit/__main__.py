@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 import urllib.parse
 from pathlib import Path
 
@@ -160,11 +161,21 @@ def _add_own_loop(commands: argparse._SubParsersAction) -> None:
     )
     own.add_argument(
         "--budget",
-        type=float,
-        default=30,
+        type=_seconds,
+        default=30.0,
         metavar="SECONDS",
         help="begin no other pass after this time (default: %(default)s)",
     )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"a number of seconds above 0, got {text!r}")
+    return seconds
 
 
 def _port(text: str) -> int:
@@ -247,7 +258,7 @@ def _own_model(options: argparse.Namespace) -> int:
 def _own_loop(options: argparse.Namespace) -> int:
     """Run the loop of a program; its output and its errors stay as they are."""
     from .course.environment import setup
-    from .own_model.loop import diagnose_loop, loop_of_script
+    from .own_model.loop import NoSuchFunction, diagnose_loop, loop_of_script
 
     script = Path(options.script)
     if not script.is_file():  # before TensorFlow is imported: a wrong path is told at once
@@ -256,10 +267,14 @@ def _own_loop(options: argparse.Namespace) -> int:
     setup()
     try:
         loop = loop_of_script(script.resolve(), options.function)
-    except ValueError as error:
+        diagnosis = diagnose_loop(loop, budget=options.budget)
+    except NoSuchFunction as error:
         print(f"{PROGRAM} own-loop: {error}", file=sys.stderr)
         return 2
-    print(diagnose_loop(loop, budget=options.budget))
+    except Exception:  # it is the program's own, and says where it comes from
+        traceback.print_exc()
+        return 1
+    print(diagnosis)
     return 0
 
 

@@ -281,15 +281,25 @@ class _TensorFlowWatch:
 
 def _watch_loads(n: Count, stack: ExitStack) -> None:
     """Count models that are read from disk."""
+    for owner, name in load_functions():
+        _tally(n, "model_loads", owner, name, stack)
+
+
+def load_functions() -> list[tuple[Any, str]]:
+    """Return the functions that read a model from disk, each by its owner and its name.
+
+    Where every public spelling ends, so that `from keras.models import load_model` counts, too.
+    """
     from keras.src.legacy.saving import legacy_h5_format
     from keras.src.saving import saving_lib
     from tensorflow.python.saved_model import load, loader_impl
 
-    # Where every public spelling ends, so that `from keras.models import load_model` counts, too.
-    _tally(n, "model_loads", saving_lib, "load_model", stack)
-    _tally(n, "model_loads", legacy_h5_format, "load_model_from_hdf5", stack)
-    _tally(n, "model_loads", load, "load_partial", stack)
-    _tally(n, "model_loads", loader_impl.SavedModelLoader, "load", stack)  # TF1
+    return [
+        (saving_lib, "load_model"),
+        (legacy_h5_format, "load_model_from_hdf5"),
+        (load, "load_partial"),
+        (loader_impl.SavedModelLoader, "load"),  # TF1
+    ]
 
 
 def _tally(n: Count, what: str, owner: Any, name: str, stack: ExitStack) -> None:

@@ -89,7 +89,7 @@ class LoopDiagnosis:
         return "".join(boxes)
 
     def _headline(self) -> str:
-        ran = f"Watched {_passes(self.passes)}, the last of ≈{_plain(self.seconds[-1])}."
+        ran = f"Watched {_passes(self.passes)}, the last of {duration(self.seconds[-1])}."
         if self.findings:
             count = len(self.findings)
             return f"{ran} {count} {'cause' if count == 1 else 'causes'} found."
@@ -114,10 +114,6 @@ class LoopDiagnosis:
 
 def _passes(number: int) -> str:
     return "one pass" if number == 1 else f"{number} passes"
-
-
-def _plain(seconds: float) -> str:
-    return duration(seconds).removeprefix("≈")
 
 
 @stop.stoppable(_STOPPED)
@@ -256,16 +252,18 @@ def _profiled(loop: Callable[[], Any]) -> dict[str, float]:
 # ---- from the command line ----
 
 
+class NoSuchFunction(WrongValue):
+    """Raised for a function that a program does not have."""
+
+
 def loop_of_script(path: Path, function: str | None = None) -> Callable[[], Any]:
     """Return a loop for a file: the function of that name, or else the whole program.
 
     Raises
     ------
-    WrongValue
-        There is no such file, or it has no such function.
+    NoSuchFunction
+        The file has no such function.
     """
-    if not path.is_file():
-        raise WrongValue(f"there is no file {path}")
     if function is None:
         return lambda: _run_program(path)
     with _imports_from(path.parent):
@@ -273,7 +271,7 @@ def loop_of_script(path: Path, function: str | None = None) -> Callable[[], Any]
     found = names.get(function)
     if not callable(found):
         known = sorted(name for name, thing in names.items() if _is_own_function(thing, path))
-        raise WrongValue(
+        raise NoSuchFunction(
             f"{path.name} has no function {function!r}; there are: {', '.join(known) or 'none'}"
         )
     return found

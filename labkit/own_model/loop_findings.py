@@ -421,12 +421,11 @@ def _first_of_each(calls: Sequence[Event]) -> list[Event]:
 def _predicts(evidence: Evidence) -> list[Finding]:
     compiled = {event.key for event in evidence.of(watch.COMPILE)}
     calls = [e for e in evidence.of(watch.PREDICT) if e.key not in compiled]
-    small = [event for event in calls if (event.rows or 0) <= FEW_ROWS]
+    small = [event for event in calls if event.rows is not None and event.rows <= FEW_ROWS]
     if len(small) < MANY:
         return []
     rows = Counter(event.rows for event in small).most_common(1)[0][0]
-    together = ""
-    if rows is not None and _come_from_one_array(small):
+    if _come_from_one_array(small):
         together = "answers = model.predict(rows)  # all rows in one call\n# or, if they come "
     else:
         together = "# as they come "
@@ -449,7 +448,7 @@ def _predicts(evidence: Evidence) -> list[Finding]:
 def _fits(evidence: Evidence) -> list[Finding]:
     compiled = {event.key for event in evidence.of(watch.COMPILE)}
     calls = [e for e in evidence.of(watch.FIT) if e.key not in compiled]
-    small = [event for event in calls if (event.rows or 0) <= 4 * FEW_ROWS]
+    small = [event for event in calls if event.rows is not None and event.rows <= 4 * FEW_ROWS]
     if len(small) < MANY:
         return []
     rows = Counter(event.rows for event in small).most_common(1)[0][0]
@@ -514,7 +513,8 @@ def _eager_calls(evidence: Evidence) -> list[Finding]:
 
 @_rule
 def _rows_one_by_one(evidence: Evidence) -> list[Finding]:
-    calls = [e for e in evidence.of(watch.FUNCTION) if not e.traces and (e.rows or 0) <= 4]
+    replays = [event for event in evidence.of(watch.FUNCTION) if not event.traces]
+    calls = [event for event in replays if event.rows is not None and event.rows <= 4]
     if len(calls) < 2 * FEW_ROWS or not _come_from_one_array(calls):
         return []
     return [

@@ -2,9 +2,9 @@
 
 import contextlib
 import functools
+import importlib
 import inspect
 import os
-import sys
 import threading
 import time
 import weakref
@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from ..measure.count import inputs_in_words, plain_name
+from ..measure.count import inputs_in_words, load_functions, plain_name
 
 # The kinds of events: what the loop itself called. What these call in turn is part of them.
 PREDICT = "predict"
 FIT = "fit"
 BATCH = "batch"  # train_on_batch, test_on_batch, predict_on_batch
 COMPILE = "compile"
-CLEAR = "clear_session"
 BUILD = "build"
 LOAD = "load"
 LAYER = "layer"  # a model or a layer that is called eagerly
@@ -114,8 +113,6 @@ class Seen:
         Large arrays by identity.
     forks : int
         Processes that were forked after TensorFlow had computed something.
-    loose_traces : list of Trace
-        Graphs that none of the events made, such as those of `get_concrete_function`.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -123,7 +120,6 @@ class Seen:
     added_after_run: Counter[int] = field(default_factory=Counter)
     copied: dict[int, Copied] = field(default_factory=dict)
     forks: int = 0
-    loose_traces: list[Trace] = field(default_factory=list)
 
 
 class Watch:
@@ -193,16 +189,12 @@ class Watch:
     # ---- Keras ----
 
     def _watch_keras(self) -> None:
-        import keras
         from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
         from keras.src.layers.layer import Layer
-        from keras.src.legacy.saving import legacy_h5_format
         from keras.src.models.functional import Functional
         from keras.src.models.model import Model
         from keras.src.models.sequential import Sequential
-        from keras.src.saving import saving_lib
         from keras.src.trainers.trainer import Trainer
-        from tensorflow.python.saved_model import load, loader_impl
 
         for name, kind in (("predict", PREDICT), ("evaluate", PREDICT), ("fit", FIT)):
             self._wrap(TensorFlowTrainer, name, _of_model(kind, name))
@@ -212,13 +204,8 @@ class Watch:
         self._wrap(Layer, "__call__", self._layer_event)
         for owner in (Sequential, Functional, Model):
             self._wrap(owner, "__init__", self._build_event)
-        self._wrap(saving_lib, "load_model", _of_file)
-        self._wrap(legacy_h5_format, "load_model_from_hdf5", _of_file)
-        self._wrap(load, "load_partial", _of_file)
-        self._wrap(loader_impl.SavedModelLoader, "load", lambda this, *_, **__: Event(LOAD))
-        for owner in (keras.backend, keras.utils):
-            if hasattr(owner, "clear_session"):
-                self._wrap(owner, "clear_session", lambda *_, **__: Event(CLEAR))
+        for owner, name in load_functions():
+            self._wrap(owner, name, _of_file)
 
     def _layer_event(self, layer: Any, *args: Any, **kwargs: Any) -> Event | None:
         """Return the event of an eager call; none for a symbolic one, or one inside a graph."""
@@ -270,11 +257,9 @@ class Watch:
         self._wrap(backprop.GradientTape, "gradient", gradient_event)
 
     def _on_trace(self, concrete: Any) -> None:
-        trace = Trace(plain_name(concrete.graph.name), inputs_in_words(concrete))
         event = getattr(self._open, "event", None)
-        with self._lock:
-            traces = self.seen.loose_traces if event is None else event.traces
-            traces.append(trace)
+        if event is not None:  # else it was made on purpose, as by `get_concrete_function`
+            event.traces.append(Trace(plain_name(concrete.graph.name), inputs_in_words(concrete)))
 
     # ---- TF1 ----
 
@@ -332,9 +317,10 @@ class Watch:
 
     def _watch_interpreters(self) -> None:
         for module in ("tensorflow.lite.python.interpreter", "ai_edge_litert.interpreter"):
-            if module not in sys.modules:
+            try:
+                interpreter = importlib.import_module(module).Interpreter
+            except ImportError:  # this package is not installed, or has left it to the other one
                 continue
-            interpreter = sys.modules[module].Interpreter
             for name, kind in (
                 ("__init__", INTERPRETER),
                 ("allocate_tensors", ALLOCATE),
@@ -384,8 +370,9 @@ def _of_object(kind: str) -> Callable[..., Event]:
 
 
 def _of_file(path: Any, *_: Any, **__: Any) -> Event:
-    name = path if isinstance(path, str | Path) else type(path).__name__
-    return Event(LOAD, Path(name).name, key=str(name))
+    if not isinstance(path, str | Path):  # an open file, or a loader of TF1
+        path = type(path).__name__
+    return Event(LOAD, Path(path).name, key=str(path))
 
 
 def _of_function(function: Any, *args: Any, **kwargs: Any) -> Event:

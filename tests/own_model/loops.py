@@ -377,6 +377,19 @@ def predicts_many_rows():
     return lambda: model.predict(many, batch_size=512, verbose=0)
 
 
+def predicts_a_dataset():
+    model = small_model()
+    dataset = tf.data.Dataset.from_tensor_slices(lab.models.random_rows(5000)).batch(512)
+    return lambda: model.predict(dataset, verbose=0)
+
+
+def fits_a_dataset():
+    model = small_model(compiled=True)
+    rows = lab.models.random_rows(2000), np.zeros((2000, 1), np.float32)
+    dataset = tf.data.Dataset.from_tensor_slices(rows).batch(64)
+    return lambda: model.fit(dataset, verbose=0)
+
+
 def replays_for_requests():
     model = tf.function(small_model())
     return lambda: [model(lab.models.random_rows(1)) for _ in range(100)]
@@ -476,6 +489,8 @@ def spawns_nothing_and_sleeps():
 
 HEALTHY = [
     predicts_many_rows,
+    predicts_a_dataset,
+    fits_a_dataset,
     replays_for_requests,
     replays_a_signature,
     calls_with_many_rows,

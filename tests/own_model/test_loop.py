@@ -239,3 +239,40 @@ def test_a_file_that_is_not_there_is_told_before_tensorflow_is_imported(tmp_path
     assert done.returncode == 2
     assert "there is no file" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--function", "handle"]])
+def test_an_error_of_the_program_keeps_its_traceback(tmp_path, options):
+    path = tmp_path / "broken.py"
+    path.write_text("def handle():\n    raise ValueError('mine')\n\n", encoding="utf-8")
+    if not options:
+        path.write_text("raise ValueError('mine')", encoding="utf-8")
+    done = run(path, *options)
+    assert done.returncode == 1
+    assert "broken.py" in done.stderr and "ValueError: mine" in done.stderr
+
+
+@pytest.mark.parametrize("budget", ["0", "-1", "soon"])
+def test_a_wrong_budget_is_told_before_anything_runs(program, budget):
+    done = run(program, "--budget", budget)
+    assert done.returncode == 2
+    assert "above 0" in done.stderr
+
+
+LITERT = """
+import tensorflow as tf
+
+import labkit as lab
+
+content = tf.lite.TFLiteConverter.from_keras_model(lab.models.mlp()).convert()
+for _ in range(4):
+    interpreter = tf.lite.Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+"""
+
+
+def test_interpreters_of_a_program_are_seen(tmp_path):
+    path = tmp_path / "litert.py"
+    path.write_text(LITERT, encoding="utf-8")
+    assert "4 LiteRT interpreters were made" in run(path, "--budget", "1").stdout
