@@ -701,12 +701,21 @@ def test_the_axis_of_a_strip_ends_at_the_last_call(calls, labels):
 
 
 def test_the_caption_says_whether_it_is_still_growing(figures):
-    assert figures["memory"].caption == "Over 1,200 calls the memory is still growing at the end."
+    growing = Growth("ops", list(range(8)), calls=100, resolution=0).plot()
+    assert growing.caption == "Over 800 calls the number of operations is still growing at the end."
     flat = Growth("ops", [2] * 8, calls=100, resolution=0).plot()
     assert flat.caption == "Over 800 calls the number of operations does not keep growing."
     short = Growth("graphs", [2, 4], calls=100, resolution=0).plot()
     assert short.caption == (
         "200 calls are too few to tell whether the number of live graphs keeps growing."
+    )
+
+
+def test_the_caption_of_memory_has_figures_and_no_verdict():
+    values = [k * 2**20 for k in (0, 3, 4, 5, 5.5, 5, 5.25, 6)]
+    drawn = Growth("memory", values, calls=2, resolution=2**20).plot()
+    assert drawn.caption == (
+        "Over 16 calls the memory grew by ≈6.00 MiB; in their second half by ≈0.500 MiB."
     )
 
 

@@ -8,14 +8,13 @@ import functools
 import hashlib
 import html
 import json
-import os
 import re
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .exercises.record import FILE_NAME, PASSED, read_states
+from .exercises.record import PASSED, read_states, record_file
 from .files import write_atomically
 from .learners_copy import fingerprint, has_results, read_copy, text_of
 from .workspace import START_PAGE, Record, free_name_beside, lessons, notebooks, read_record
@@ -125,7 +124,7 @@ def write_start_page(source: Path, workspace: Path) -> str:
 
 def start_page(source: Path, workspace: Path) -> str:
     """Return the text of the start page, in Markdown."""
-    states = read_states(Path(os.environ.get("LABKIT_HOME") or workspace) / FILE_NAME)
+    states = read_states(record_file(workspace))
     record = read_record(workspace)
     visits = {}
     for name in notebooks(source):

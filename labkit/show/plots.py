@@ -790,7 +790,8 @@ def growth(result: GrowthLike) -> Figure:
     Returns
     -------
     Figure
-        The caption says whether it is still growing at the end.
+        The caption says whether it is still growing at the end; of memory, which the system gives
+        and takes in pieces, it says by how much it grew.
 
     Examples
     --------
@@ -827,9 +828,18 @@ def _limits_of_growth(values: Sequence[float], resolution: float) -> tuple[float
 def _growth_caption(result: GrowthLike, name: str, calls: int) -> str:
     if result.verdict == "unclear":
         return f"{calls:,} calls are too few to tell whether the {name} keeps growing."
+    if result.what == "memory":
+        return _memory_caption(result.values, calls)
     if result.verdict == "leak":
         return f"Over {calls:,} calls the {name} is still growing at the end."
     return f"Over {calls:,} calls the {name} does not keep growing."
+
+
+def _memory_caption(values: Sequence[float], calls: int) -> str:
+    """Return the growth in all and in the second half; a verdict on so few readings would flip."""
+    grown = measured(values[-1] / 2**20, "MiB")
+    grown_late = measured((values[-1] - values[len(values) // 2]) / 2**20, "MiB")
+    return f"Over {calls:,} calls the memory grew by {grown}; in their second half by {grown_late}."
 
 
 # ---- shares: where does the time go? ----

@@ -29,7 +29,7 @@ from ...show.table import Table
 from ..models import random_rows
 from ..notebook_help import failure_behind
 from ..stop_button import run_until_stopped
-from .record import FILE_NAME, NOT_YET, PASSED, read_states, write_states
+from .record import NOT_YET, PASSED, read_states, record_file, write_states
 
 NOT_ATTEMPTED = "not attempted"
 _KINDS = {PASSED: GOOD, NOT_YET: BAD, NOT_ATTEMPTED: OPEN}
@@ -536,7 +536,7 @@ def _is_idle(instruction: dis.Instruction) -> bool:
 
 
 def _record_file() -> Path:
-    return Path(os.environ.get("LABKIT_HOME") or ".") / FILE_NAME
+    return record_file(Path())
 
 
 def _read() -> dict[str, str]:

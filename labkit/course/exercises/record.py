@@ -1,6 +1,7 @@
 """The record of what was passed: a file on this machine, which outlives a new numbering."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from ..files import write_atomically
 
 PASSED = "passed"
 NOT_YET = "not yet"
-FILE_NAME = "progress.json"
+_FILE_NAME = "progress.json"
 
 _NUMBERING_KEY = "numbering"
 _NUMBERING = 2
@@ -42,6 +43,11 @@ _EXERCISES_OF_THE_FIRST: dict[str, str | None] = {
     "07.6": None,
     "07.7": "09.4",
 }
+
+
+def record_file(folder: Path) -> Path:
+    """Return the file of the record: in the folder that ``LABKIT_HOME`` names, or in this one."""
+    return Path(os.environ.get("LABKIT_HOME") or folder) / _FILE_NAME
 
 
 def read_states(path: Path) -> dict[str, str]:
