@@ -14,6 +14,7 @@ import sys
 import traceback
 import urllib.parse
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent
 PROGRAM = "python -m labkit"
@@ -22,8 +23,8 @@ PROGRAM = "python -m labkit"
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit status.
 
-    The status is 0 if all went well, 1 if something is wrong with the machine or the files, and 2
-    for a wrong argument or a model that cannot be used.
+    The status is 0 if all went well, 1 if something is wrong with the machine or the files, 2 for a
+    wrong argument or a model that cannot be used, and 3 for a model that is too slow.
     """
     options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
@@ -97,19 +98,31 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
 
 def _add_own_model(commands: argparse._SubParsersAction) -> None:
     own = commands.add_parser(
-        "own-model", help="measure every way to call your model, and write a report"
+        "own-model",
+        help="measure every way to call your model, and write a report",
+        epilog="exit status: 0 measured, 2 a wrong argument or a model that cannot be used, "
+        "3 slower than --fail-over-ms, 130 interrupted",
     )
     own.set_defaults(run=_own_model)
     own.add_argument(
-        "path",
-        nargs="?",
+        "paths",
+        nargs="*",
         metavar="PATH",
-        help=".keras file, .h5 file or SavedModel folder (default: the course's own model)",
+        help=".keras file, .h5 file, SavedModel folder, frozen graph (.pb), .tflite or .onnx file "
+        "(default: the course's own model); with two of them, the models are compared",
     )
+    _add_input(own)
+    _add_reading(own)
+    _add_measuring(own)
+    _add_results(own)
+
+
+def _add_input(own: argparse.ArgumentParser) -> None:
+    """Add what the model is called with."""
     own.add_argument(
         "--sample",
         metavar="FILE",
-        help="an input, as a .npy or .npz file (default: random numbers)",
+        help="an input, as a .npy, .npz or .tfrecord file (default: random numbers)",
     )
     own.add_argument(
         "--shape",
@@ -127,13 +140,10 @@ def _add_own_model(commands: argparse._SubParsersAction) -> None:
         metavar="ROWS",
         help="rows per call (default: 1 32)",
     )
-    own.add_argument(
-        "--budget",
-        type=float,
-        default=60,
-        metavar="SECONDS",
-        help="time to measure at most (default: %(default)s)",
-    )
+
+
+def _add_reading(own: argparse.ArgumentParser) -> None:
+    """Add how the file is read."""
     own.add_argument(
         "--signature", help="of a SavedModel: which one to call (default: serving_default)"
     )
@@ -143,7 +153,78 @@ def _add_own_model(commands: argparse._SubParsersAction) -> None:
         help="run the Python code that Lambda layers store in the file",
     )
     own.add_argument(
-        "--output", default="report.html", metavar="FILE", help="the report (default: %(default)s)"
+        "--import",
+        dest="own_code",
+        nargs="+",
+        metavar="CODE",
+        help="a file such as my_layers.py, or module:Class, that defines your own layers",
+    )
+    own.add_argument(
+        "--inputs", metavar="NAMES", help="of a frozen graph: its inputs, such as x or x,keep_prob"
+    )
+    own.add_argument(
+        "--outputs", metavar="NAMES", help="of a frozen graph: its outputs, such as softmax"
+    )
+
+
+def _add_measuring(own: argparse.ArgumentParser) -> None:
+    """Add what is measured, and for how long."""
+    own.add_argument(
+        "--budget",
+        type=float,
+        default=60,
+        metavar="SECONDS",
+        help="time to measure at most (default: %(default)s)",
+    )
+    own.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="threads that one call may use, in TensorFlow, LiteRT and ONNX Runtime (default: "
+        "their own choice)",
+    )
+    own.add_argument(
+        "--within-ms",
+        type=float,
+        metavar="MS",
+        help="find the rows per call with the largest throughput that are answered within MS "
+        "milliseconds (99 of 100 calls)",
+    )
+    own.add_argument(
+        "--no-service",
+        action="store_true",
+        help="leave out what only a service needs: percentiles, more rows per call, callers at "
+        "once, LiteRT with fewer bits",
+    )
+
+
+def _add_results(own: argparse.ArgumentParser) -> None:
+    """Add where the results go."""
+    own.add_argument(
+        "--output",
+        metavar="FILE",
+        help="the report (default: report-NAME.html, after the name of the model)",
+    )
+    own.add_argument(
+        "--json",
+        metavar="FILE",
+        help="write the result as JSON, too; - writes it to the output and nothing else there",
+    )
+    own.add_argument(
+        "--keep",
+        metavar="DIR",
+        help="write the converted model of the recommended way there (.tflite, .onnx or a "
+        "SavedModel)",
+    )
+    own.add_argument(
+        "--force", action="store_true", help="replace files of the same names that exist"
+    )
+    own.add_argument(
+        "--fail-over-ms",
+        type=float,
+        metavar="MS",
+        help="end with the exit status 3 if the median time of a call through the recommended way, "
+        "with the first number of --batch, is over MS milliseconds",
     )
 
 
@@ -224,35 +305,128 @@ def _workspace(options: argparse.Namespace) -> int:
 
 
 def _own_model(options: argparse.Namespace) -> int:
-    from .own_model import BadModel, diagnose
+    from .own_model import BadModel
 
     try:
-        if options.path is not None:
-            from .own_model.paths import check_path
+        _check_own_model(options)
+        from .own_model.origin import limit_threads
 
-            check_path(options.path)  # before TensorFlow is imported: a wrong path is told at once
+        limit_threads(options.threads)  # before TensorFlow starts
         from .course.environment import setup
 
         setup()
-        diagnosis = diagnose(
-            options.path,
-            sample=options.sample,
-            shape=options.shape,
-            dtype=options.dtype,
-            batches=options.batch,
-            budget=options.budget,
-            trust=options.trust,
-            signature=options.signature,
-            report_to=options.output,
-        )
+        if len(options.paths) == 2:
+            return _own_two_models(options)
+        return _own_one_model(options)
     except BadModel as error:
         print(f"{PROGRAM} own-model: {error}", file=sys.stderr)
         return 2
-    print(diagnosis)
+
+
+def _check_own_model(options: argparse.Namespace) -> None:
+    """Raise BadModel for what can be told before TensorFlow is imported, which takes seconds."""
+    from .own_model.json_file import check_target as check_json
+    from .own_model.origin import check_threads
+    from .own_model.paths import BadModel, check_path
+    from .own_model.report import check_target, default_name
+
+    if len(options.paths) > 2:
+        raise BadModel(f"give one model, or two to compare, got {len(options.paths)}")
+    for path in options.paths:
+        check_path(path)
+    for name in ("within_ms", "fail_over_ms"):
+        value = getattr(options, name)
+        if value is not None and not value > 0:
+            raise BadModel(f"--{name.replace('_', '-')} is in milliseconds, above 0, got {value:g}")
+    check_threads(options.threads)
+    if len(options.paths) < 2 and options.output is None:
+        options.output = default_name(options.paths[0] if options.paths else None)
+    if options.output is not None:
+        check_target(options.output, force=options.force)
+    if options.json is not None:
+        check_json(options.json, options.force)
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of `diagnose` and of `compare_models` that are the same."""
+    within = options.within_ms / 1e3 if options.within_ms is not None else None
+    return {
+        "sample": options.sample,
+        "shape": options.shape,
+        "dtype": options.dtype,
+        "batches": options.batch,
+        "budget": options.budget,
+        "trust": options.trust,
+        "signature": options.signature,
+        "own_code": options.own_code,
+        "inputs": options.inputs,
+        "outputs": options.outputs,
+        "threads": options.threads,
+        "within": within,
+        "progress": sys.stderr.isatty(),  # in a file, each step of a bar would stay
+    }
+
+
+def _own_one_model(options: argparse.Namespace) -> int:
+    from . import own_model
+    from .own_model import json_file
+
+    diagnosis = own_model.diagnose(
+        options.paths[0] if options.paths else None,
+        report_to=options.output,
+        service=not options.no_service,
+        keep_in=options.keep,
+        force=options.force,
+        **_reading(options),
+    )
+    if options.json != "-":
+        print(diagnosis)
+        print()
+        print(diagnosis.details)
+    if options.json is not None and not diagnosis.interrupted:
+        json_file.write(diagnosis.to_dict(), options.json)
     if diagnosis.report is None:  # it was stopped, and says so
         return 130
-    print(f"\nThe report: {options.output}")
-    return 0
+    if options.json != "-":
+        print(f"\nThe report: {options.output}")
+        if diagnosis.kept is not None:
+            print(f"The converted model: {Path(options.keep) / diagnosis.kept.name}")
+    return _status_of(diagnosis, options.fail_over_ms)
+
+
+def _own_two_models(options: argparse.Namespace) -> int:
+    from . import own_model
+    from .own_model import json_file
+
+    for name in ("output", "keep", "within_ms"):
+        if getattr(options, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise own_model.BadModel(f"{option} is for one model: omit it, or give one model")
+    reading = _reading(options)
+    del reading["within"]
+    batch, *_ = reading.pop("batches")
+    found = own_model.compare_models(*options.paths, batch=batch, **reading)
+    if options.json is not None:
+        json_file.write(found.to_dict(), options.json)
+    if options.json != "-":
+        print(found)
+        print()
+        print(found.details)
+    return _status_of(found.b, options.fail_over_ms)
+
+
+def _status_of(diagnosis: Any, most_ms: float | None) -> int:
+    """Return 3, after a sentence, if the recommended way is too slow."""
+    best = diagnosis.best
+    ms = 1e3 * diagnosis.medians[best].value
+    if most_ms is None or ms <= most_ms:
+        return 0
+    print(
+        f"{PROGRAM} own-model: {best} takes {ms:.3g} ms with {diagnosis.batch_label}, which is over"
+        f" {most_ms:g} ms",
+        file=sys.stderr,
+    )
+    return 3
 
 
 def _own_loop(options: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
 """Diagnose what the learner brings: a model, or the loop around one.
 
-`diagnose` measures all ways to call a model, recommends one and writes a report; `inspect` only
-looks at the model, `form` asks for everything in a notebook. `diagnose_loop` runs a loop a few
-times and says what to change in it.
+`diagnose` measures all ways to call a model, recommends one and writes a report; `compare_models`
+measures two models; `inspect` only looks at one, `form` asks for everything in a notebook.
+`diagnose_loop` runs a loop a few times and says what to change in it.
 
 `CANDIDATES` are the names of all candidates, slowest first. `IN_TENSORFLOW` are those that need no
 package besides TensorFlow.
@@ -17,6 +17,7 @@ from .ladder import compare_candidates
 from .litert import litert_interpreter
 from .loop import LoopDiagnosis, diagnose_loop
 from .paths import BadModel
+from .two_models import ModelComparison, compare_models
 
 __all__ = [
     "CANDIDATES",
@@ -24,7 +25,9 @@ __all__ = [
     "BadModel",
     "Diagnosis",
     "LoopDiagnosis",
+    "ModelComparison",
     "compare_candidates",
+    "compare_models",
     "default_model",
     "diagnose",
     "diagnose_loop",

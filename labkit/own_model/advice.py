@@ -10,7 +10,16 @@ from .candidates import CALL, CONCRETE, FUNCTION, LITERT, ON_BATCH, ORT, PREDICT
 from .cases import count_of_rows
 from .ladder import at_batch_size
 from .measurements import Measurements, known_ends
-from .prepare import FAILED, MEASURED, MISMATCH, NOT_SUPPORTED, SKIPPED, CandidateResult
+from .prepare import (
+    FAILED,
+    LONGEST_BUDGET,
+    MEASURED,
+    MISMATCH,
+    NOT_SUPPORTED,
+    SKIPPED,
+    CandidateResult,
+    round_seconds,
+)
 
 _WORTH = 1.1  # a tenth faster: for less than that nobody changes a service
 _MOSTLY = 0.75  # share of the time of model(x)
@@ -33,7 +42,8 @@ class Advice:
     ----------
     about : str
         ``busy``, ``candidate``, ``interrupted``, ``tensorflow``, ``first call``, ``predict``,
-        ``overhead``, ``batch``, ``state``, ``refused``, ``agreement`` or ``budget``.
+        ``overhead``, ``batch``, ``throughput``, ``state``, ``refused``, ``agreement`` or
+        ``budget``.
     text : str
         What to do.
     evidence : str
@@ -64,6 +74,7 @@ def advise(m: Measurements) -> list[Advice]:
         *_about_overhead(m),
         *_about_predict(m),
         *_about_batch(m),
+        *_about_throughput(m),
         *_about_state(m),
         *_about_agreement(m),
         *_about_refused(m),
@@ -320,6 +331,31 @@ def _cheapest_size(m: Measurements, name: str) -> tuple[int, Comparison] | None:
     return cheapest
 
 
+def _about_throughput(m: Measurements) -> list[Advice]:
+    """Name the rows per call with the largest throughput among those answered in time."""
+    service = m.service
+    if service is None or service.within is None or not service.sweep:
+        return []
+    within = f"{service.within * 1e3:g} ms"
+    size = service.most_rows
+    if size is None:
+        quickest = min(service.sweep, key=lambda rows: service.sweep[rows].almost_all)
+        text = f"Answer later than {within}: through {service.best} no number of rows is in time."
+    else:
+        quickest = size
+        text = (
+            f"For the largest throughput within {within}, send {count_of_rows(size)} in one call"
+            f" through {service.best}."
+        )
+    calls = service.sweep[quickest]
+    few = calls.percentile(0.99) is None
+    share = "all" if few else "99 % of"
+    timed = f"{share} {measured_count(calls.count, 'calls')} with {count_of_rows(quickest)}"
+    rate = f"{MARK}{digits(quickest / calls.mean)} rows/s"
+    evidence = f"{timed} took at most {duration(calls.almost_all)}; {rate}"
+    return [Advice("throughput", text, evidence)]
+
+
 def _about_state(m: Measurements) -> list[Advice]:
     """Warn of a model that remembers."""
     if not m.states:
@@ -389,12 +425,21 @@ def _about_refused(m: Measurements) -> list[Advice]:
 
 def _about_budget(m: Measurements) -> list[Advice]:
     """Name the candidates for which the time was too short."""
-    skipped = [result.name for result in m.ladder if result.state == SKIPPED]
+    skipped = []
+    needs = 0.0
+    for result in m.ladder:
+        if result.state == SKIPPED and not result.needs > LONGEST_BUDGET:
+            skipped.append(result.name)
+            needs = max(result.needs, needs)  # NaN if it is not known
     if not skipped:
         return []
-    text = f"Give a larger time budget to see {_joined(skipped)}."
     pronoun = "them" if len(skipped) > 1 else "it"
     evidence = f"{m.budget:g} s were not enough to prepare {pronoun} as well"
+    if not math.isfinite(needs):
+        text = f"Give a larger time budget to see {_joined(skipped)}."
+    else:
+        enough = round_seconds(needs)
+        text = f"Give a time budget of about {enough:g} s to see {_joined(skipped)} as well."
     return [Advice("budget", text, evidence)]
 
 

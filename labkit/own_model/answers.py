@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ..measure import rounds
 from ..measure.agreement import first_difference
 from ..show import stop
-from .loading import LoadedModel
+from .loaded_model import LoadedModel
 
 # Of the largest value of an output. A hundred layers of float32, fused in another order, need it.
 TOLERANCE = 1e-3
@@ -15,6 +16,9 @@ TOLERANCE = 1e-3
 _SPACING = {"float16": 2**-10, "bfloat16": 2**-7}
 _SPACINGS = 4
 _SMALLEST_SCALE = 1e-6
+# A model that takes longer than these shares of the time is not called a second or a third time.
+_SECOND_CALL_SHARE = 0.45
+_THIRD_CALL_SHARE = 0.15
 _LARGEST_STATE = 1_000_000  # numbers in a variable; larger ones are weights
 
 
@@ -89,29 +93,41 @@ class ModelState:
     Attributes
     ----------
     answer, next_answer : list of numpy.ndarray
-        What the model answers from this state, and in the call after it.
+        What the model answers from this state, and in the call after it; the latter is None where
+        there was no time for it.
     changed : list of (variable, numpy.ndarray)
         The variables that a call changes, and their values before it.
     random : bool
         Whether two calls from the same state differ.
+    first_call, later_call : float
+        Seconds of the first call and of the next one, or of the first one twice.
     """
 
-    def __init__(self, loaded: LoadedModel, call: Callable[[], list[Any]]) -> None:
-        import numpy as np
-
-        watched = [variable for variable in loaded.variables if _may_be_state(variable)]
-        before = [variable.numpy() for variable in watched]
-        self.changed = list(zip(watched, before, strict=True))  # until it is known which do
+    def __init__(
+        self, loaded: LoadedModel, call: Callable[[], list[Any]], seconds: float = math.inf
+    ) -> None:
+        """Call a model two to four times, less often where `seconds` are too few for that."""
+        self.random = False
+        before = _values_of_states(loaded)
+        self.changed = before
         try:
-            self.answer = call()
-            self.changed = [
-                (variable, old)
-                for variable, old in self.changed
-                if not np.array_equal(variable.numpy(), old)
-            ]
-            self.next_answer = call()
-            self.reset()
-            self.random = difference(call(), self.answer) is not None
+            self.answer, self.first_call = _timed(call)
+            after = _values_of_states(loaded)
+            if len(after) > len(before):  # the call made them, so it is not known how they were
+                before = self.changed = after
+                self.answer, _ = _timed(call)
+            self.changed = [(variable, old) for variable, old in before if _differs(variable, old)]
+            self.next_answer: list[Any] | None = None  # where there is no time for a second call
+            self.later_call = self.first_call
+            if self.first_call > _SECOND_CALL_SHARE * seconds:
+                return
+            self.next_answer, self.later_call = _timed(call)
+            if not self.changed:  # both calls had the same state
+                self.random = difference(self.next_answer, self.answer) is not None
+            elif self.later_call < _THIRD_CALL_SHARE * seconds:
+                self.reset()
+                again, _ = _timed(call)
+                self.random = difference(again, self.answer) is not None
         finally:
             self.reset()
 
@@ -131,12 +147,32 @@ class ModelState:
         problem = difference(answer, self.answer)
         if problem:
             return f"its answer differs: {problem}"
-        if not self.changed:
+        if not self.changed or self.next_answer is None:
             return None
         problem = difference(run(), self.next_answer)
         if problem:
             return f"its second answer differs, as it does not remember the first call: {problem}"
         return None
+
+
+def _timed(call: Callable[[], list[Any]]) -> tuple[list[Any], float]:
+    """Return what a call returns, and its seconds."""
+    begin = rounds.clock()
+    answer = call()
+    return answer, rounds.clock() - begin
+
+
+def _values_of_states(loaded: LoadedModel) -> list[tuple[Any, Any]]:
+    """Return the variables that a call may change, with their values."""
+    watched = [variable for variable in loaded.variables if _may_be_state(variable)]
+    return [(variable, variable.numpy()) for variable in watched]
+
+
+def _differs(variable: Any, old: Any) -> bool:
+    """Return whether a variable no longer has the value that it had."""
+    import numpy as np
+
+    return not np.array_equal(variable.numpy(), old)
 
 
 def _may_be_state(variable: Any) -> bool:

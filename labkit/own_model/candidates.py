@@ -2,12 +2,13 @@
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from ..measure.system import cores
 from ..show import stop
 from .litert import interpreter_and_places, interpreter_class
-from .loading import LoadedModel
+from .loaded_model import LoadedModel
 
 PREDICT = "predict"
 CALL = "model(x)"
@@ -17,6 +18,7 @@ CONCRETE = "concrete function"
 XLA = "XLA"
 LITERT = "LiteRT"
 ORT = "ONNX Runtime"
+ALL_THREADS = "all threads"  # of a file that is measured as it is
 # In the order of the tables and pictures. These two are documented in __init__.py.
 CANDIDATES = (PREDICT, CALL, ON_BATCH, FUNCTION, CONCRETE, XLA, LITERT, ORT)
 IN_TENSORFLOW = (PREDICT, CALL, ON_BATCH, FUNCTION, CONCRETE, XLA, LITERT)
@@ -30,6 +32,7 @@ WHAT = {
     XLA: "a concrete function with jit_compile=True, for this shape only",
     LITERT: "the model converted for this shape and run by the interpreter of LiteRT",
     ORT: "the model converted to ONNX, run by ONNX Runtime",
+    ALL_THREADS: "the same file with a thread for each processor",
 }
 _ORT_PACKAGES = ("onnxruntime", "tf2onnx")
 _ONNX_OPSET = 17
@@ -49,6 +52,25 @@ class NotSupported(CannotUse):
     """A candidate does not support this model."""
 
 
+@dataclass(frozen=True)
+class Converted:
+    """A model in another format, for one batch size.
+
+    Attributes
+    ----------
+    content : bytes
+        The file.
+    inputs : list of int, str or None
+        How each input is called in it, in the order of tf.nest; None for one that it does not use.
+    outputs : list of int or str
+        How the outputs are called, in the order of tf.nest.
+    """
+
+    content: bytes
+    inputs: list[Any]
+    outputs: list[Any]
+
+
 @dataclass
 class Case:
     """A model with an input of one batch size: what every candidate gets.
@@ -61,11 +83,24 @@ class Case:
         The input.
     spec : nested structure of tf.TensorSpec
         What it takes, the batch size included.
+    threads : int or None
+        How many threads one call of LiteRT or ONNX Runtime may use; None leaves it to them.
+    converted : dict of str to Converted
+        What the converters have made of it, by candidate.
     """
 
     loaded: LoadedModel
     x: Any
     spec: Any
+    threads: int | None = None
+    converted: dict[str, Converted] = field(default_factory=dict)
+
+
+def candidates_for(loaded: LoadedModel) -> tuple[str, ...]:
+    """Return the candidates that there are for a model, in the order of the tables."""
+    if loaded.runtime:
+        return (CALL, ALL_THREADS)
+    return CANDIDATES
 
 
 def prepare(name: str, case: Case) -> Run:
@@ -106,7 +141,8 @@ def _on_batch(case: Case) -> Run:
 
 def _require_keras(case: Case) -> None:
     if not case.loaded.keras:
-        raise NotSupported("a SavedModel contains graphs, and no Keras model with this method")
+        kind = case.loaded.kind
+        raise NotSupported(f"a {kind} contains graphs, and no Keras model with this method")
 
 
 def _call(case: Case) -> Run:
@@ -148,27 +184,64 @@ def _concrete_function(case: Case, jit_compile: bool | None) -> Run:
     return lambda: numpy_of(concrete(x))
 
 
+# ---- files that are measured as they are ----
+
+
+def _all_threads(case: Case) -> Run:
+    threads = case.threads or cores()
+    if threads == 1:
+        raise NotSupported(f"{CALL} uses one thread already, and there is one processor")
+    if case.loaded.with_threads is None:
+        raise NotSupported("TensorFlow uses all processors already")
+    call, x = case.loaded.with_threads(threads), case.x
+    return lambda: numpy_of(call(x))
+
+
 # ---- converted models ----
 
 
 def _litert(case: Case) -> Run:
-    import tensorflow as tf
-
     try:
         interpreter_class()  # before the conversion, which takes long
     except ImportError as error:
         raise NotInstalled(str(error)) from None
+    content = litert_file(case)
+    case.converted[LITERT] = litert_converted(content, case)
+    return litert_run(case, case.converted[LITERT])
+
+
+def litert_file(case: Case, set_options: Callable[[Any], None] | None = None) -> bytes:
+    """Return a model converted for LiteRT; `set_options` gets the converter before it starts."""
+    import tensorflow as tf
+
     function, specs = _flat_function(case)
     concrete = function.get_concrete_function(*specs)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [concrete], _with_variables(case.loaded)
     )
-    interpreter, places, outputs = interpreter_and_places(converter.convert())
+    if set_options is not None:
+        set_options(converter)
+    return converter.convert()
+
+
+def litert_converted(content: bytes, case: Case) -> Converted:
+    """Return a file of LiteRT together with the places of its inputs and outputs."""
+    import tensorflow as tf
+
+    _, places, outputs = interpreter_and_places(content)
+    count = len(tf.nest.flatten(case.spec))
     # An input that the model does not use is not in the converted one.
+    inputs = [places.get(_input_name(i)) for i in range(count)]
+    return Converted(content, inputs, outputs)
+
+
+def litert_run(case: Case, converted: Converted) -> Run:
+    """Return a function that calls a converted model through an interpreter of its own."""
+    interpreter, _, outputs = interpreter_and_places(converted.content, case.threads)
     feed = []
-    for name, array in _arrays_by_name(case, specs).items():
-        if name in places:
-            feed.append((places[name], array))
+    for place, array in zip(converted.inputs, numpy_of(case.x), strict=True):
+        if place is not None:
+            feed.append((place, array))
 
     def run() -> list[Any]:
         for place, array in feed:
@@ -177,6 +250,20 @@ def _litert(case: Case) -> Run:
         return [interpreter.get_tensor(place) for place in outputs]
 
     return run
+
+
+def litert_call(case: Case, converted: Converted) -> Callable[[Any], list[Any]]:
+    """Return a function that calls a converted model with one input after another."""
+    interpreter, _, outputs = interpreter_and_places(converted.content, case.threads)
+
+    def call(x: Any) -> list[Any]:
+        for place, array in zip(converted.inputs, numpy_of(x), strict=True):
+            if place is not None:
+                interpreter.set_tensor(place, array)
+        interpreter.invoke()
+        return [interpreter.get_tensor(place) for place in outputs]
+
+    return call
 
 
 def missing_for_ort() -> list[str]:
@@ -193,16 +280,20 @@ def _ort(case: Case) -> Run:
         import tf2onnx
 
     function, specs = _flat_function(case)
-    converted, _ = tf2onnx.convert.from_function(function, input_signature=specs, opset=_ONNX_OPSET)
-    session = onnxruntime.InferenceSession(
-        converted.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    arrays = _arrays_by_name(case, specs)
-    feed = {}
-    for node in session.get_inputs():
-        name, _, _ = node.name.partition(":")
-        feed[node.name] = arrays[name]
+    model, _ = tf2onnx.convert.from_function(function, input_signature=specs, opset=_ONNX_OPSET)
+    content = model.SerializeToString()
+    options = onnxruntime.SessionOptions()
+    if case.threads is not None:
+        options.intra_op_num_threads = case.threads
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    nodes = {node.name.partition(":")[0]: node.name for node in session.get_inputs()}
+    inputs = [nodes.get(spec.name) for spec in specs]
     outputs = sorted(node.name for node in session.get_outputs())
+    case.converted[ORT] = Converted(content, inputs, outputs)
+    feed = {}
+    for name, array in zip(inputs, numpy_of(case.x), strict=True):
+        if name is not None:
+            feed[name] = array
     return lambda: session.run(outputs, feed)
 
 
@@ -215,7 +306,7 @@ def _flat_function(case: Case) -> tuple[Any, list[Any]]:
 
     specs = []
     for i, leaf in enumerate(tf.nest.flatten(case.spec)):
-        specs.append(tf.TensorSpec(leaf.shape, leaf.dtype, name=f"input_{i:03}"))
+        specs.append(tf.TensorSpec(leaf.shape, leaf.dtype, name=_input_name(i)))
 
     def flat(*inputs: Any) -> dict[str, Any]:
         result = case.loaded.call(tf.nest.pack_sequence_as(case.spec, inputs))
@@ -227,6 +318,11 @@ def _flat_function(case: Case) -> tuple[Any, list[Any]]:
         return outputs
 
     return tf.function(flat), specs
+
+
+def _input_name(i: int) -> str:
+    """Return what `_flat_function` calls an input."""
+    return f"input_{i:03}"
 
 
 def _with_variables(loaded: LoadedModel) -> Any:
@@ -241,12 +337,6 @@ def _with_variables(loaded: LoadedModel) -> Any:
     return module
 
 
-def _arrays_by_name(case: Case, specs: list[Any]) -> dict[str, Any]:
-    """Return the input as NumPy arrays, by the names of `_flat_function`."""
-    arrays = numpy_of(case.x)
-    return {spec.name: array for spec, array in zip(specs, arrays, strict=True)}
-
-
 _PREPARE: dict[str, Callable[[Case], Run]] = {
     PREDICT: _predict,
     CALL: _call,
@@ -256,4 +346,5 @@ _PREPARE: dict[str, Callable[[Case], Run]] = {
     XLA: _xla,
     LITERT: _litert,
     ORT: _ort,
+    ALL_THREADS: _all_threads,
 }

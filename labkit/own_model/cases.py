@@ -5,8 +5,8 @@ from typing import Any
 
 from ..show.format import digits
 from . import samples
-from .candidates import Case
-from .loading import LoadedModel
+from .candidates import Case, numpy_of
+from .loaded_model import LoadedModel
 from .paths import BadModel
 
 _MOST_BYTES = 2**30  # of one input
@@ -53,6 +53,8 @@ def possible_sizes(loaded: LoadedModel, spec: Any, wanted: list[int]) -> list[in
     """
     import tensorflow as tf
 
+    if loaded.is_whole:
+        return [loaded.whole_rows]
     fixed = {leaf.shape[0] for leaf in tf.nest.flatten(spec)} - {None}
     if len(fixed) > 1:
         raise BadModel(
@@ -71,6 +73,9 @@ def case_for(loaded: LoadedModel, spec: Any, given: Any, batch_size: int) -> Cas
     """Return a model with an input of one batch size, random if no sample is given."""
     import tensorflow as tf
 
+    if loaded.is_whole:
+        return Case(loaded, given, spec)
+
     def with_batch(leaf: Any) -> Any:
         return tf.TensorSpec((batch_size, *leaf.shape[1:]), leaf.dtype, name=leaf.name)
 
@@ -85,4 +90,6 @@ def case_for(loaded: LoadedModel, spec: Any, given: Any, batch_size: int) -> Cas
         x = samples.make(sized, batch_size, limit=samples.limit_of(loaded))
     else:
         x = samples.resized(given, batch_size)
+    if loaded.runtime:  # it takes arrays only, and text comes as tensors
+        x = dict(zip(sorted(x), numpy_of(x), strict=True))
     return Case(loaded, x, sized)

@@ -2,28 +2,43 @@
 
 import functools
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..measure import rounds
 from ..measure.results import Comparison
 from ..show import stop
 from ..show.figure import Figure
 from ..show.format import duration
 from ..show.table import Table
-from . import cases, pictures, report, samples, tables
+from . import cases, json_file, pictures, report, samples, tables, usage
 from .advice import Advice, advise, best_among, best_of
 from .answers import tolerance_of
 from .candidates import CALL, CANDIDATES, LITERT, ORT, PREDICT, Case
+from .causes import last_cause
 from .example_model import default_model
 from .facts import facts
-from .ladder import estimated, measure, measure_per_row
+from .keep import check_folder, check_names, keep, makes_file
+from .ladder import TooShort, estimated, measure, measure_per_row
 from .loading import LoadedModel, load
 from .measurements import Measurements
+from .memory import MemoryWatch
+from .origin import (
+    Origin,
+    called_signature,
+    check_threads,
+    command_for,
+    limit_threads,
+    shown_path,
+    size_and_hash,
+)
 from .paths import BadModel
 from .prepare import CandidateResult, Prepared, prepare_all
 from .random_state import random_state_kept
+from .service import Service, measure_service
 from .silence import no_warnings
 from .time_budget import TimeBudget
 
@@ -34,6 +49,10 @@ _PREDICT_SHARE = 0.2
 _LADDER_SHARE = 0.5
 _LADDER_SHARE_ALONE = 0.9  # with one batch size
 _PER_ROW_SHARE = 0.9
+_SERVICE_SHARE = 0.4  # of what is left after preparing, where a service is asked for
+
+
+_INTERRUPTED = ("interrupted: this is what was measured before",)
 
 
 @dataclass(repr=False)
@@ -72,8 +91,15 @@ class Diagnosis(Measurements):
         The measurement was stopped by hand; what there is counts.
     notes : list of str
         What to know before believing it.
+    origin : Origin or None
+        The file with its size and hash, how it was loaded, and the command that repeats this.
+    service : Service or None
+        Percentiles of single calls, other numbers of rows, callers at once, and LiteRT with fewer
+        bits; None unless it was asked for.
     report : Path or None
         Where the report was written.
+    kept : Path or None
+        Where the converted model was written.
 
     See Also
     --------
@@ -92,6 +118,7 @@ class Diagnosis(Measurements):
     """
 
     report: Path | None = None
+    kept: Path | None = None
 
     @property
     def best(self) -> str:
@@ -109,6 +136,15 @@ class Diagnosis(Measurements):
         return advise(self)
 
     @property
+    def code(self) -> str:
+        """A program that calls this model through the best candidate; empty if there is none.
+
+        It has the names, shapes and dtypes of this model; its last line makes ``answer``. Where it
+        reads a converted file, `keep` writes that.
+        """
+        return usage.code_for(self.origin, self.best)
+
+    @property
     def table(self) -> Table:
         """Time per call, first call and Python calls of each candidate."""
         return tables.ladder_table(self)
@@ -117,6 +153,12 @@ class Diagnosis(Measurements):
     def many_table(self) -> Table:
         """Time per row of each candidate at each batch size."""
         return tables.per_row_table(self)
+
+    @property
+    def details(self) -> Table:
+        """The file, the command that repeats the measurement, the machine and the versions."""
+        found = dict(self.origin.facts) if self.origin is not None else {}
+        return Table(["measured with", ""], (found | self.machine).items())
 
     @stop.stoppable("Stopped before the figure was shown.")
     def plot(self, kind: str = "ladder") -> Figure:
@@ -190,14 +232,53 @@ class Diagnosis(Measurements):
         stop.finish()
         return report.write(page, path)
 
+    @stop.stoppable("Stopped before the converted model was written.")
+    def keep(self, folder: Any, force: bool = False) -> Path:
+        """Write the converted model of the best candidate into a folder.
+
+        Parameters
+        ----------
+        folder : path
+            It is made if its parent exists.
+        force : bool
+            Replace a file of the same name that exists.
+
+        Returns
+        -------
+        Path
+            A .tflite or .onnx file, or a SavedModel folder whose attribute ``serve`` is the graph.
+
+        Raises
+        ------
+        BadModel
+            The best candidate calls the model as it is, the file exists, or it cannot be written.
+        KeyboardInterrupt
+            It was stopped before the file was written.
+        """
+        self.kept = keep(self.origin, self.best, folder, force)
+        return self.kept
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything that was measured as dicts, lists, numbers and text.
+
+        Returns
+        -------
+        dict
+            As ``templates/own_model.schema.json`` describes it: times in seconds, sizes in bytes.
+        """
+        return json_file.as_dict(self)
+
     @stop.stoppable("Stopped before the result was written.")
     def __repr__(self) -> str:
         stop.finish()  # it takes a moment, and what was measured is worth more than the moment
-        parts = ["\n".join(self.conditions), str(self.table)]
-        if self.many:
-            parts.append(str(self.many_table))
+        parts = ["\n".join(self.conditions)]
+        parts += [str(table) for table in tables.all_tables(self)]
         sentences = [f"{i}. {sentence}" for i, sentence in enumerate(self.advice, 1)]
         parts.append("\n".join(sentences))
+        if self.code:
+            parts.append(
+                f"{report.about_code(self)}\n\n{textwrap.indent(self.code, '    ').rstrip()}"
+            )
         return "\n\n".join(parts)
 
     @stop.stoppable("Stopped before the result was written.")
@@ -218,8 +299,16 @@ def diagnose(
     trust: bool = False,
     signature: str | None = None,
     custom_objects: Mapping[str, Any] | None = None,
+    own_code: str | Iterable[str] | None = None,
+    inputs: str | Iterable[str] | None = None,
+    outputs: str | Iterable[str] | None = None,
     report_to: Any = None,
     candidates: str | Iterable[str] = CANDIDATES,
+    service: bool = False,
+    within: float | None = None,
+    threads: int | None = None,
+    keep_in: Any = None,
+    force: bool = False,
     progress: bool = True,
 ) -> Diagnosis:
     """Measure all candidates for calling a model, check that their answers agree, recommend one.
@@ -227,11 +316,13 @@ def diagnose(
     Parameters
     ----------
     source : path or keras.Model, optional
-        A .keras file, an .h5 file, a SavedModel folder, or a model in memory; by default a small
-        model of the course.
+        A .keras file, an .h5 file, a SavedModel folder, a frozen graph (.pb), or a model in
+        memory; by default a small model of the course. A .tflite or .onnx file is measured as what
+        it is, with one thread and with all of them.
     sample : array, dict, list or path, optional
-        An input with the batch as its first axis, or a .npy or .npz file with one; by default
-        random numbers.
+        An input with the batch as its first axis, or a .npy, .npz or .tfrecord file with one; by
+        default random numbers. Inputs that are single values, such as ``keep_prob``, are taken from
+        a dict or a .npz file, which may hold nothing else.
     shape, dtype : optional
         Of one row, where the model leaves it open: such as ``(224, 224, 3)``, or a dict by the
         names of the inputs.
@@ -246,11 +337,31 @@ def diagnose(
         Of a SavedModel: which one to call; by default ``serving_default``.
     custom_objects : dict of str to class, optional
         Your own layers by name, where they are not registered with Keras.
+    own_code : str or iterable of str, optional
+        What defines them: a path such as ``my_layers.py``, a module, or ``module:Class``. This runs
+        the code.
+    inputs, outputs : str or iterable of str, optional
+        Of a frozen graph: the names of its nodes, such as ``x`` and ``softmax``, also with commas
+        in one text. Needed where the graph has more than one placeholder, or more than one node
+        that nothing uses.
     report_to : path, optional
         Where to write the report, as one HTML file. It replaces an older report, and no other file.
     candidates : str or iterable of str
         Which of `own_model.CANDIDATES` to try; ``model(x)`` is always one of them.
         `own_model.IN_TENSORFLOW` leaves out ONNX Runtime.
+    service : bool
+        Measure also what a service needs: percentiles of single calls, 1 to 256 rows per call,
+        1, 4 and 16 callers at once, and LiteRT with fewer bits. It gets a share of the budget.
+    within : float, optional
+        Seconds in which a service must answer; the advice names the rows per call with the largest
+        throughput within that time. It sets `service`.
+    threads : int, optional
+        How many threads one call may use, in TensorFlow, LiteRT and ONNX Runtime. TensorFlow takes
+        a number only before it has started, so only in a new Python.
+    keep_in : path, optional
+        A folder into which the converted model of the best candidate is written, if it has one.
+    force : bool
+        Replace a converted model of the same name that exists there.
     progress : bool
         Show progress bars.
 
@@ -283,32 +394,131 @@ def diagnose(
     """
     sizes = cases.batch_sizes(batches)
     _check_budget(budget)
+    _check_within(within)
+    check_threads(threads)
     chosen = _known_candidates(candidates)
     if report_to is not None:
         report.check_target(report_to)
+    if keep_in is not None:
+        check_folder(keep_in)
+        check_names(keep_in, Origin(path=shown_path(source)), force)
+    limit_threads(threads)
     machine = report.machine()  # before the measurement raises the load
-    with random_state_kept():
-        if source is None:
-            with tempfile.TemporaryDirectory() as folder:
-                loaded = load(default_model(folder))
-        else:
-            loaded = load(source, trust=trust, signature=signature, custom_objects=custom_objects)
+    options = {
+        "trust": trust,
+        "signature": signature,
+        "custom_objects": custom_objects,
+        "own_code": own_code,
+        "inputs": inputs,
+        "outputs": outputs,
+    }
+    given_options = {
+        "--sample": shown_path(sample),
+        "--shape": shape,
+        "--dtype": dtype,
+        "--batch": sizes,
+        "--budget": float(budget),
+        "--signature": signature,
+        "--trust": trust,
+        "--import": [shown_path(name) for name in _as_list(own_code)],
+        "--inputs": ",".join(_as_list(inputs)),
+        "--outputs": ",".join(_as_list(outputs)),
+        "--threads": threads,
+        "--within-ms": within if within is None else 1e3 * within,
+        "--no-service": not service and within is None,
+    }
+    loaded, origin = _loaded(source, options)
+    origin.command = command_for([origin.path] if source is not None else [], given_options)
+    origin.threads = threads
     time_budget = TimeBudget(budget)
     with random_state_kept(), no_warnings():
-        given = samples.read(sample)
-        if given is not None:
-            given = samples.arranged(given, loaded.spec)
+        given = samples.given_to(loaded, samples.read(sample))
         spec = samples.signature(loaded, shape, dtype, given)
         sizes = cases.possible_sizes(loaded, spec, sizes)
         loaded.notes.append(samples.what_was_given(spec, given is not None, sizes))
-        case_of = functools.partial(cases.case_for, loaded, spec, given)
-        diagnosis = _measured(loaded, case_of, sizes, time_budget, chosen, progress)
+        case_of = functools.partial(_case_with_threads, loaded, spec, given, threads)
+        wanted = Service("", within=within) if service or within is not None else None
+        plan = _Plan(loaded, origin, case_of, given, sizes, chosen, wanted)
+        try:
+            diagnosis = _measured(plan, time_budget, progress)
+        except SystemExit as error:  # a model must not end the program that measures it
+            raise BadModel(f"{loaded.name} cannot be measured: {last_cause(error)}") from None
     diagnosis.machine = machine
+    if keep_in is not None:
+        _keep_what_there_is(diagnosis, keep_in, force)
     if report_to is not None and diagnosis.interrupted:
         diagnosis.notes.append("interrupted: no report was written")
     elif report_to is not None:
         diagnosis.report = diagnosis.save(report_to)
     return diagnosis
+
+
+def _loaded(source: Any, options: dict[str, Any]) -> tuple[LoadedModel, Origin]:
+    """Load a model; return it with what is known about its file."""
+    if not isinstance(source, (str, Path)) and source is not None:
+        with random_state_kept():
+            loaded = load(source, **options)
+        return loaded, Origin()
+    with tempfile.TemporaryDirectory() as folder, random_state_kept():
+        path = Path(str(source).strip()).expanduser() if source is not None else None
+        if path is None:
+            path = default_model(folder)
+        with stop.deferred():  # half imported, they cannot be imported again
+            import keras  # noqa: F401 - to import it is no part of loading a model
+            import tensorflow  # noqa: F401 - likewise
+        with MemoryWatch() as watch:
+            begin = rounds.clock()
+            loaded = load(source if source is not None else path, **options)
+            seconds = rounds.clock() - begin
+        size, digest = size_and_hash(path)
+        shown = shown_path(source if source is not None else path)
+    origin = Origin(
+        path=shown,
+        signature=called_signature(loaded, options["signature"]),
+        trust=options["trust"],
+        size=size,
+        sha256=digest,
+        load_seconds=seconds,
+        load_memory=watch.grown,
+    )
+    return loaded, origin
+
+
+def _as_list(names: str | Iterable[str] | None) -> list[str]:
+    """Return one or more names as a list."""
+    if names is None:
+        return []
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _case_with_threads(
+    loaded: LoadedModel, spec: Any, given: Any, threads: int | None, batch_size: int
+) -> Case:
+    """Return a model with an input of one batch size, for so many threads."""
+    case = cases.case_for(loaded, spec, given, batch_size)
+    case.threads = threads
+    return case
+
+
+def _keep_what_there_is(diagnosis: "Diagnosis", folder: Any, force: bool) -> None:
+    """Write the converted model of the best candidate, or note why there is none."""
+    if not makes_file(diagnosis.origin, diagnosis.best):
+        diagnosis.notes.append(
+            f"no converted file was written: {diagnosis.best} calls the model as it is"
+        )
+        return
+    try:
+        diagnosis.keep(folder, force)
+    except BadModel as error:  # what was measured is worth more than the file
+        diagnosis.notes.append(f"the converted model was not written: {error}")
+
+
+def _check_within(within: Any) -> None:
+    if within is None:
+        return
+    is_number = isinstance(within, (int, float)) and not isinstance(within, bool)
+    if not is_number or not 0 < within < _LONGEST_BUDGET:
+        raise BadModel(f"the time for an answer is in seconds, above 0, got {within!r}")
 
 
 def _check_budget(budget: Any) -> None:
@@ -331,29 +541,44 @@ def _known_candidates(candidates: str | Iterable[str]) -> tuple[str, ...]:
 
 
 @dataclass
+class _Plan:
+    """What is to be measured: a model, its inputs, and the candidates."""
+
+    loaded: LoadedModel
+    origin: Origin
+    case_of: Callable[[int], Case]
+    given: Any
+    sizes: list[int]
+    chosen: tuple[str, ...]
+    service: Service | None
+
+
+@dataclass
 class _Found:
     """What has been measured so far; the attributes are those of `Diagnosis`."""
 
     one: Comparison | None = None
     predict: Comparison | None = None
     many: dict[int, Comparison] = field(default_factory=dict)
+    service: Service | None = None
+    notes: list[str] = field(default_factory=list)
 
 
-def _measured(
-    loaded: LoadedModel,
-    case_of: Callable[[int], Case],
-    sizes: list[int],
-    budget: TimeBudget,
-    chosen: tuple[str, ...],
-    progress: bool,
-) -> Diagnosis:
+def _measured(plan: _Plan, budget: TimeBudget, progress: bool) -> Diagnosis:
     """Prepare and measure all chosen candidates, at the first batch size and at the others."""
-    prepared = prepare_all(case_of(sizes[0]), budget, progress, chosen)
+    case = plan.case_of(plan.sizes[0])
+    plan.origin.case = case
+    prepared = prepare_all(case, budget, progress, plan.chosen)
+    for_ladder = budget
+    if plan.service is not None:
+        for_ladder = TimeBudget((1 - _SERVICE_SHARE) * budget.left)
+    plan.origin.reset = prepared.state.reset
     found = _Found()
     interrupted = prepared.interrupted
     try:
         if not interrupted:
-            _measure_all(found, prepared, case_of, sizes, budget)
+            _measure_all(found, prepared, plan, for_ladder)
+            _measure_service(found, prepared, plan, budget)
         stop.finish()
     except KeyboardInterrupt:
         stop.finish()
@@ -364,10 +589,10 @@ def _measured(
         prepared.state.reset()
     state = prepared.state
     return Diagnosis(
-        name=loaded.name,
-        kind=loaded.kind,
-        facts=facts(loaded),
-        batch=sizes[0],
+        name=plan.loaded.name,
+        kind=plan.loaded.kind,
+        facts=facts(plan.loaded),
+        batch=plan.sizes[0],
         ladder=prepared.results,
         one=found.one or _estimated(prepared.ready),
         predict=found.predict or _estimated_predict(prepared.ready),
@@ -378,19 +603,32 @@ def _measured(
         seconds=budget.spent,
         tolerance=tolerance_of(state.answer),
         interrupted=interrupted,
-        notes=["interrupted: this is what was measured before"] if interrupted else [],
+        notes=[*found.notes, *(_INTERRUPTED if interrupted else ())],
+        origin=plan.origin,
+        service=found.service,
     )
 
 
-def _measure_all(
-    found: _Found,
-    prepared: Prepared,
-    case_of: Callable[[int], Case],
-    sizes: list[int],
-    budget: TimeBudget,
-) -> None:
+def _measure_service(found: _Found, prepared: Prepared, plan: _Plan, budget: TimeBudget) -> None:
+    """Measure what a service needs to know of the candidate that is the best."""
+    if plan.service is None or found.one is None or plan.origin.case is None:
+        return
+    plan.service.best = best_among(found.one)
+    found.service = plan.service
+    measure_service(
+        plan.service,
+        plan.origin.case,
+        plan.case_of,
+        prepared.ready,
+        prepared.state,
+        plan.given,
+        max(_SHORTEST_SHARE, budget.left),
+    )
+
+
+def _measure_all(found: _Found, prepared: Prepared, plan: _Plan, budget: TimeBudget) -> None:
     """Measure the candidates that are ready; raise KeyboardInterrupt where one is stopped."""
-    batch, *other_sizes = sizes
+    batch, *other_sizes = plan.sizes
     ready = prepared.ready
     if PREDICT in ready:
         seconds = max(_SHORTEST_SHARE, _PREDICT_SHARE * budget.left)
@@ -400,13 +638,17 @@ def _measure_all(
     share = _LADDER_SHARE if other_sizes else _LADDER_SHARE_ALONE
     found.one = measure(quick, CALL, max(_SHORTEST_SHARE, share * budget.left))
     _go_on_after(found.one)
+    best = best_among(found.one)
     for i, size in enumerate(other_sizes):
         seconds = _PER_ROW_SHARE * budget.left / (len(other_sizes) - i)
-        best = best_among(found.one)
-        per_row = measure_per_row(case_of(size), size, batch, ready, prepared.state, seconds, best)
-        if per_row is not None:
-            found.many[size] = per_row
-            _go_on_after(per_row)
+        make_case = functools.partial(plan.case_of, size)
+        try:
+            per_row = measure_per_row(make_case, size, batch, ready, prepared.state, seconds, best)
+        except TooShort as reason:
+            found.notes.append(f"{cases.count_of_rows(size)} per call: not measured, {reason}")
+            continue
+        found.many[size] = per_row
+        _go_on_after(per_row)
 
 
 def _go_on_after(comparison: Comparison) -> None:

@@ -15,9 +15,10 @@ def inspect(source: Any, **options: Any) -> Table:
     Parameters
     ----------
     source : path or keras.Model
-        A .keras file, an .h5 file, a SavedModel folder, or a model in memory.
+        As in `diagnose`.
     **options
-        `trust`, `signature` and `custom_objects`, as in `diagnose`.
+        `trust`, `signature`, `custom_objects`, `own_code`, `inputs` and `outputs`, as in
+        `diagnose`.
 
     Returns
     -------
@@ -45,7 +46,10 @@ def facts(loaded: LoadedModel) -> dict[str, str]:
     """Return what is known about a model before it is called."""
     found = {"format": loaded.kind}
     found |= _inputs(loaded.spec)
-    found["weights"] = f"{loaded.parameters:,}"
+    if loaded.runtime:
+        found["run by"] = loaded.runtime
+    else:
+        found["weights"] = f"{loaded.parameters:,}"
     found |= _layers(loaded.model)
     for i, note in enumerate(loaded.notes, 1):
         found["note" if i == 1 else f"note {i}"] = note

@@ -52,6 +52,7 @@ class Form:
                 budget=budget,
                 trust=trust,
                 report_to=self._report_to,
+                service=True,
                 progress=self._progress,
             )
         except BadModel as error:

@@ -19,17 +19,21 @@ from ..show.plots import one_ladder
 from ..show.table import Table
 from . import candidates
 from .answers import ModelState, difference
-from .candidates import CALL, FUNCTION, LITERT, ORT, XLA, Case
+from .candidates import ALL_THREADS, CALL, FUNCTION, LITERT, ORT, XLA, Case
 from .cases import count_of_rows
-from .prepare import CandidateResult, estimated_seconds
+from .prepare import CandidateResult, estimated_seconds, round_seconds
 from .silence import silence_all
 from .time_budget import TimeBudget
 
-_PER_ROW = (CALL, FUNCTION, XLA, LITERT, ORT)  # measured at the other batch sizes, too
+_PER_ROW = (CALL, ALL_THREADS, FUNCTION, XLA, LITERT, ORT)  # measured at the other batch sizes, too
 # A comparison takes no longer than this, as more would only narrow intervals that are narrow
 # already, unless slow candidates need it for this many rounds.
 _ENOUGH_SECONDS = 2.0
 _ENOUGH_ROUNDS = 20
+# A comparison calls each candidate at least this often; where the seconds are too few for that,
+# the calls that were made while preparing have to do.
+_LEAST_ROUNDS = 2
+_LEAST_SECONDS = 0.2
 _FIRST_CALL_SHARE = 0.5  # of the seconds left: a candidate whose first call takes longer is omitted
 
 
@@ -189,6 +193,8 @@ def measure(ready: Sequence[CandidateResult], baseline: str, seconds: float) -> 
         if result.run is not None:
             functions[result.name] = result.run
     one_round = sum(max(result.estimate, rounds.SAMPLE) for result in ready)
+    if _LEAST_ROUNDS * one_round > max(seconds, _LEAST_SECONDS):
+        return estimated(ready, baseline, interrupted=False)
     enough = max(_ENOUGH_SECONDS, _ENOUGH_ROUNDS * one_round)
     budget = min(seconds, enough, rounds.MOST_BUDGET)
     if len(functions) == 1:
@@ -199,7 +205,9 @@ def measure(ready: Sequence[CandidateResult], baseline: str, seconds: float) -> 
     return replace(found, first_call=first_call, notes=_notes_for_ladders(found.notes))
 
 
-def estimated(ready: Sequence[CandidateResult], baseline: str) -> Comparison:
+def estimated(
+    ready: Sequence[CandidateResult], baseline: str, interrupted: bool = True
+) -> Comparison:
     """Return what is known of prepared candidates before they are measured: a single time each."""
     known = [result for result in ready if math.isfinite(result.estimate)]
     note = Note("each time is that of the quickest of a few calls, made while preparing")
@@ -209,7 +217,7 @@ def estimated(ready: Sequence[CandidateResult], baseline: str) -> Comparison:
         first_call={result.name: result.first_call for result in known},
         number={result.name: 1 for result in known},
         notes=[note],
-        interrupted=True,
+        interrupted=interrupted,
     )
 
 
@@ -229,24 +237,37 @@ def at_batch_size(name: str, batch_size: int) -> str:
     return f"{name}, {count_of_rows(batch_size)}"
 
 
+class TooShort(Exception):
+    """Another batch size was not measured; its text says why, as the end of a sentence."""
+
+
 def measure_per_row(
-    case: Case,
+    make_case: Callable[[], Case],
     batch_size: int,
     batch: int,
     ready: Mapping[str, CandidateResult],
     state: ModelState,
     seconds: float,
     first: str = CALL,
-) -> Comparison | None:
+) -> Comparison:
     """Measure the seconds per row at one batch size, next to those at `batch`, that of the ladder.
 
     The candidate `first` is prepared before the others, as its answer is the one that is wanted.
-    None if the time is too short, or if no candidate takes this size.
+    Raises TooShort if the time is too short, or if no candidate takes this size.
     """
     share = TimeBudget(seconds)
+    needs = ready[first].first_call + 2 * ready[first].estimate
+    if needs > seconds:
+        raise TooShort(_for_lack_of_time(needs))
+    try:
+        case = make_case()
+    except ValueError as error:  # it has more bytes than an input may have
+        raise TooShort(str(error)) from None
     here = _prepared_at(case, ready, state, share, first)
-    if not here or share.left <= 0:
-        return None
+    if not here:
+        raise TooShort("as no candidate takes this number")
+    if share.left <= 0:
+        raise TooShort(_for_lack_of_time(share.spent))
     pairs = []
     sizes = {}
     for result in here:
@@ -259,6 +280,11 @@ def measure_per_row(
     return per_call.per_unit(sizes)
 
 
+def _for_lack_of_time(seconds: float) -> str:
+    """Return that the time was too short for another batch size, and how much more it takes."""
+    return f"for lack of time: give about {round_seconds(2 * seconds):g} s more"
+
+
 def _prepared_at(
     case: Case,
     ready: Mapping[str, CandidateResult],
@@ -266,29 +292,34 @@ def _prepared_at(
     budget: TimeBudget,
     first: str,
 ) -> list[CandidateResult]:
-    """Prepare for another batch size the candidates that were ready at the first one."""
-    prepared = []
-    expected = None
-    in_order = dict.fromkeys([CALL, first, *_PER_ROW])
-    for name in in_order:
+    """Prepare for another batch size the candidates that were ready at the first one.
+
+    The recommended candidate comes first, and model(x) second, which says what the answer is.
+    """
+    prepared: dict[str, CandidateResult] = {}
+    answers: dict[str, list[Any]] = {}
+    for name in dict.fromkeys([first, CALL, *_PER_ROW]):
         if name not in ready:
             continue
-        if name != CALL and ready[name].first_call > _FIRST_CALL_SHARE * budget.left:
+        known = ready[name]
+        if name != first and known.first_call + known.estimate > _FIRST_CALL_SHARE * budget.left:
             continue
         try:
             with silence_all():
                 state.reset()
                 begin = rounds.clock()
                 run = candidates.prepare(name, case)
-                answer = run()
+                answers[name] = run()
                 first_call = rounds.clock() - begin
-                estimate = estimated_seconds(run, budget)
+                estimate = first_call
+                if first_call < _FIRST_CALL_SHARE * budget.left:
+                    estimate = estimated_seconds(run, budget)
         except Exception:  # a model or a compiler may not allow this size: the figure omits it
             stop.raise_if_requested()
             continue
-        if expected is None:
-            expected = answer  # the first candidate is model(x) itself
-        elif not state.random and difference(answer, expected):
-            continue
-        prepared.append(CandidateResult(name, first_call=first_call, estimate=estimate, run=run))
-    return prepared
+        prepared[name] = CandidateResult(name, first_call=first_call, estimate=estimate, run=run)
+    in_order = [name for name in dict.fromkeys([CALL, *_PER_ROW, first]) if name in prepared]
+    expected = answers.get(CALL)
+    if expected is None or state.random:
+        return [prepared[name] for name in in_order]
+    return [prepared[name] for name in in_order if not difference(answers[name], expected)]

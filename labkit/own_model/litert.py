@@ -56,7 +56,9 @@ def litert_interpreter(content: bytes, shape: tuple[int, ...], threads: int = 1)
     return interpreter
 
 
-def interpreter_and_places(content: bytes) -> tuple[Any, dict[str, int], list[int]]:
+def interpreter_and_places(
+    content: bytes, threads: int | None = None
+) -> tuple[Any, dict[str, int], list[int]]:
     """Return an interpreter, the place of each input by name, and those of the outputs in order.
 
     The converter orders inputs and outputs in its own way, but keeps the names of the signature.
@@ -67,7 +69,7 @@ def interpreter_and_places(content: bytes) -> tuple[Any, dict[str, int], list[in
     runner = _interpreter(content).get_signature_runner()
     inputs = {name: detail["index"] for name, detail in runner.get_input_details().items()}
     outputs = [detail["index"] for _, detail in sorted(runner.get_output_details().items())]
-    interpreter = _interpreter(content)
+    interpreter = _interpreter(content, threads)
     interpreter.allocate_tensors()
     return interpreter, inputs, outputs
 

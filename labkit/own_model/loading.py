@@ -1,17 +1,22 @@
-"""Load a model from a .keras file, an .h5 file or a SavedModel folder."""
+"""Load a model from a file of any kind, or take a Keras model as it is."""
 
 import contextlib
-import math
 import re
+import sys
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..show import stop
-from ..show.errors import kind_in_words, one_line
-from .paths import SAVED_MODEL, BadModel, check_path
+from ..show.errors import kind_in_words
+from .causes import last_cause
+from .frozen_graph import load_frozen_graph
+from .keras2 import layers_of_keras_2, take_optimizers_of_keras_2
+from .loaded_model import LoadedModel
+from .own_code import own_objects
+from .paths import FROZEN_GRAPH, LITERT_FILE, ONNX_FILE, SAVED_MODEL, BadModel, check_path
+from .runtimes import load_for_runtime
 from .silence import silence_all
 
 KERAS_MODEL = "Keras model"  # one that is in memory already
@@ -24,8 +29,11 @@ _LAMBDA = (
 _UNKNOWN_CLASS = re.compile(
     r"(?:[Cc]ould not (?:locate|find) (?:class|function|object)|Unknown layer:) '?([\w.>]+)'?"
 )
+_MODULE_OF_CLASS = re.compile(r"Full object config: \{'module': '([\w.]+)'")
 # What Keras 3 says of layers of Keras 2: arguments that it has no more, and operations as layers.
-_OF_KERAS_2 = re.compile(r"'time_major'|\{'groups': 1\}|TFOpLambda|SlicingOpLambda")
+_OF_KERAS_2 = re.compile(
+    r"'time_major'|\{'groups': 1|TFOpLambda|SlicingOpLambda|keras\.(?:src\.)?engine"
+)
 # Where layers such as TimeDistributed and Bidirectional keep the layers that they wrap.
 _WRAPPED = ("layer", "forward_layer", "backward_layer")
 # Errors, and words in their messages, that come from a file that is not complete.
@@ -40,49 +48,8 @@ _WORDS_OF_DAMAGE = (
     "expecting",
 )
 
-
-@dataclass
-class LoadedModel:
-    """A model that can be called, whatever its format.
-
-    Attributes
-    ----------
-    name : str
-        File name, without its folder.
-    kind : str
-        ``.keras file``, ``.h5 file``, ``SavedModel`` or ``Keras model``.
-    call : callable
-        Takes the inputs as one structure and returns the outputs. Dropout is off.
-    spec : nested structure of tf.TensorSpec or None
-        What it takes; None if the model does not say.
-    model : object
-        The loaded object. It must stay alive as long as `call` is used.
-    keras : bool
-        Whether it has `predict` and `predict_on_batch`.
-    weights : callable
-        Returns its variables; those of some layers exist only after the first call.
-    notes : list of str
-        What a reader of the report should know.
-    """
-
-    name: str
-    kind: str
-    call: Callable[[Any], Any]
-    spec: Any
-    model: Any
-    keras: bool
-    weights: Callable[[], Iterable[Any]]
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def variables(self) -> list[Any]:
-        """Its weights and states."""
-        return list(self.weights())
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights."""
-        return sum(math.prod(variable.shape) for variable in self.variables)
+# Operations that read serialized records.
+_PARSERS = {"ParseExample", "ParseExampleV2", "ParseSingleExample", "ParseSequenceExampleV2"}
 
 
 def load(
@@ -91,25 +58,36 @@ def load(
     trust: bool = False,
     signature: str | None = None,
     custom_objects: Mapping[str, Any] | None = None,
+    own_code: str | Iterable[str] | None = None,
+    inputs: str | Iterable[str] | None = None,
+    outputs: str | Iterable[str] | None = None,
 ) -> LoadedModel:
     """Load a model from a path, or take a Keras model as it is; raise BadModel if that fails."""
     if not isinstance(source, (str, Path)):
         return _model_in_memory(source)
     path, kind = check_path(source)
+    _refuse_options_of_other_kinds(path.name, kind, signature, inputs, outputs)
     _import_frameworks()
     if kind == SAVED_MODEL:
         return _load_saved_model(path, signature)
-    import keras
+    if kind == FROZEN_GRAPH:
+        return load_frozen_graph(path, inputs, outputs)
+    if kind in (LITERT_FILE, ONNX_FILE):
+        return load_for_runtime(path, kind)
+    objects = own_objects(own_code) | dict(custom_objects or {})
+    return _load_keras_file(path, kind, trust, objects)
 
-    try:
-        with silence_all():
-            model = keras.models.load_model(
-                path, compile=False, safe_mode=not trust, custom_objects=dict(custom_objects or {})
-            )
-    except Exception as error:  # each kind of damage raises another one
-        stop.raise_if_requested()
-        raise BadModel(f"{path.name} {_why_not_loaded(error, path.name, kind)}") from None
-    return _loaded_keras_model(model, path.name, kind)
+
+def _refuse_options_of_other_kinds(
+    name: str, kind: str, signature: str | None, inputs: Any, outputs: Any
+) -> None:
+    """Raise BadModel if an option was given that a file of this kind does not have."""
+    if signature and kind != SAVED_MODEL:
+        raise BadModel(f"{name} has no signatures, which only a SavedModel has: omit signature")
+    if (inputs or outputs) and kind != FROZEN_GRAPH:
+        raise BadModel(
+            f"{name} is no frozen graph and names its inputs itself: omit inputs, outputs"
+        )
 
 
 def _import_frameworks() -> None:
@@ -134,6 +112,39 @@ def layers_of(model: Any) -> list[Any]:
 
 
 # ---- Keras ----
+
+
+def _load_keras_file(path: Path, kind: str, trust: bool, objects: dict[str, Any]) -> LoadedModel:
+    """Load a .keras or .h5 file, as Keras 3 wrote it or else as Keras 2 did."""
+    notes = []
+    try:
+        with silence_all():
+            model = _read_keras_file(path, trust, objects)
+    except (Exception, SystemExit) as error:  # each kind of damage raises another one
+        stop.raise_if_requested()
+        if not _OF_KERAS_2.search(str(error)):
+            raise BadModel(f"{path.name} {_why_not_loaded(error, path.name, kind)}") from None
+        model = _read_as_keras_2(path, kind, trust, objects)
+        notes.append("written by Keras 2, and read with the layers of Keras 3")
+    loaded = _loaded_keras_model(model, path.name, kind)
+    loaded.notes += notes
+    return loaded
+
+
+def _read_keras_file(path: Path, trust: bool, objects: dict[str, Any]) -> Any:
+    import keras
+
+    return keras.models.load_model(path, compile=False, safe_mode=not trust, custom_objects=objects)
+
+
+def _read_as_keras_2(path: Path, kind: str, trust: bool, objects: dict[str, Any]) -> Any:
+    """Read a file that Keras 2 wrote; raise BadModel if Keras 3 does not have its layers."""
+    try:
+        with silence_all(), layers_of_keras_2() as more:
+            return _read_keras_file(path, trust, more | objects)
+    except (Exception, SystemExit) as error:
+        stop.raise_if_requested()
+        raise BadModel(f"{path.name} {_why_not_loaded(error, path.name, kind)}") from None
 
 
 def _model_in_memory(source: Any) -> LoadedModel:
@@ -173,8 +184,26 @@ def _keras_spec(model: Any) -> Any:
     with contextlib.suppress(AttributeError, ValueError):  # a subclassed model has no input
         inputs = model.input
     if inputs is None:
+        inputs = _only_input(model)
+    if inputs is None:
         return _spec_of_build_shape(model)
     return _spec_of_inputs(inputs)
+
+
+def _name_of_input(name: str | None, i: int) -> str:
+    """Return what an input is called: Keras counts those that were given no name."""
+    if not name or name.startswith("keras_tensor"):
+        return f"input_{i}"
+    return name
+
+
+def _only_input(model: Any) -> Any:
+    """Return the symbolic input of a Sequential model that was never called, or None."""
+    with contextlib.suppress(AttributeError, ValueError, TypeError):
+        inputs = model.inputs
+        if len(inputs) == 1:
+            return inputs[0]
+    return None
 
 
 def _spec_of_inputs(inputs: Any) -> Any:
@@ -190,7 +219,7 @@ def _spec_of_inputs(inputs: Any) -> Any:
     if isinstance(inputs, Mapping) and len(inputs) == len(flat):
         names = sorted(inputs)  # tf.nest sorts the leaves of a dict by its keys
     else:
-        names = [tensor.name or f"input_{i}" for i, tensor in enumerate(flat)]
+        names = [_name_of_input(tensor.name, i) for i, tensor in enumerate(flat)]
     specs = [
         tf.TensorSpec(tensor.shape, tensor.dtype, name=name)
         for tensor, name in zip(flat, names, strict=True)
@@ -225,7 +254,7 @@ def _from_keras_2(name: str) -> str:
     )
 
 
-def _why_not_loaded(error: Exception, name: str, kind: str) -> str:
+def _why_not_loaded(error: BaseException, name: str, kind: str) -> str:
     """Return why Keras did not load a file, as the rest of a sentence that begins with its name."""
     text = " ".join(str(error).split())
     lower = text.lower()
@@ -236,17 +265,29 @@ def _why_not_loaded(error: Exception, name: str, kind: str) -> str:
     if _OF_KERAS_2.search(text):
         return _from_keras_2(name)
     if match := _UNKNOWN_CLASS.search(text):
-        layer = match[1].split(">")[-1]
-        return (
-            f"needs the class {layer}, which Keras does not know:"
-            f" pass custom_objects={{{layer!r}: {layer}}}, register it with"
-            " @keras.saving.register_keras_serializable(), or give a SavedModel made by"
-            " model.export()"
-        )
-    reason = one_line(error, paths=False)
+        return _unknown_class(match[1].split(">")[-1], text)
+    reason = last_cause(error)
+    if isinstance(error, SystemExit):
+        return f"could not be loaded: {reason}"
+    if "permission denied" in lower:
+        return "cannot be read: you have no permission to read it"
     if isinstance(error, _DAMAGE) or any(word in lower for word in _WORDS_OF_DAMAGE):
         return f"is damaged or not a {kind}: {reason}"
     return f"could not be loaded: {reason}"
+
+
+def _unknown_class(name: str, text: str) -> str:
+    """Return what to do about a class that Keras does not know."""
+    module = _MODULE_OF_CLASS.search(text)
+    if module and module[1].partition(".")[0] in sys.stdlib_module_names:
+        return (
+            f"names {module[1]}.{name} as one of its layers, which belongs to Python and is no"
+            " layer: somebody changed the file, so do not use it"
+        )
+    return (
+        f"needs the class {name}, which Keras does not know: name the file that defines it with"
+        f" --import my_layers.py, or pass custom_objects={{{name!r}: {name}}} in Python"
+    )
 
 
 # ---- SavedModel ----
@@ -256,12 +297,11 @@ def _load_saved_model(path: Path, signature: str | None) -> LoadedModel:
     import tensorflow as tf
 
     try:
-        with silence_all():
-            loaded = tf.saved_model.load(str(path))
+        loaded = _read_saved_model(path)
         signatures = dict(loaded.signatures)
     except Exception as error:  # each kind of damage raises another one
         stop.raise_if_requested()
-        reason = one_line(error, paths=False)
+        reason = last_cause(error)
         if "add_slot" in reason:
             raise BadModel(
                 f"{path.name} was saved together with an optimizer of Keras 2: with pip install"
@@ -286,9 +326,56 @@ def _load_saved_model(path: Path, signature: str | None) -> LoadedModel:
         return function.variables
 
     note = f"model(x) is a call of its signature {chosen!r}; it has {', '.join(signatures)}"
-    return LoadedModel(
+    found = LoadedModel(
         path.name, SAVED_MODEL, call, spec, loaded, keras=False, weights=weights, notes=[note]
     )
+    _say_what_input_is_special(found, function.graph.as_graph_def())
+    return found
+
+
+def _read_saved_model(path: Path) -> Any:
+    import tensorflow as tf
+
+    with silence_all():
+        try:
+            return tf.saved_model.load(str(path))
+        except AttributeError as error:
+            if "add_slot" not in str(error) or not take_optimizers_of_keras_2():
+                raise
+        return tf.saved_model.load(str(path))
+
+
+def _say_what_input_is_special(loaded: LoadedModel, graph: Any) -> None:
+    """Set what a model says about its input if that is serialized records, or ragged."""
+    nodes = list(graph.node)
+    for function in graph.library.function:
+        nodes += function.node_def
+    texts = [name for name, leaf in loaded.spec.items() if leaf.dtype.name == "string"]
+    if texts and any(node.op in _PARSERS for node in nodes):
+        loaded.needs_sample = (
+            f"its input {texts[0]} takes serialized tf.train.Example records, which random words"
+            " are not: give some as a sample, in a .tfrecord file"
+        )
+    splits = _row_splits(loaded.spec)
+    is_ragged = any("Ragged" in node.op or "Ragged" in node.name for node in nodes)
+    if splits and is_ragged:
+        values = splits.removesuffix("_1")
+        loaded.is_whole = True
+        loaded.needs_sample = (
+            f"its input {values} is a ragged tensor, taken as its values {values} and its row"
+            f" splits {splits}: give both as a sample, made by numpy.savez('sample.npz',"
+            f" {values}=rt.values, {splits}=rt.row_splits)"
+        )
+
+
+def _row_splits(spec: Mapping[str, Any]) -> str | None:
+    """Return the name of an input that can only be the row splits of another one, or None."""
+    for name, leaf in spec.items():
+        values = name.removesuffix("_1")
+        is_splits = leaf.dtype.name in ("int64", "int32") and leaf.shape.rank == 1
+        if is_splits and values != name and values in spec:
+            return name
+    return None
 
 
 def _chosen_signature(model: str, names: list[str], wanted: str | None) -> str:

@@ -19,7 +19,7 @@ LESSONS = {
     "08": "08_tf1_session_batching.ipynb",
     "10": "10_saved_models.ipynb",
     "11": "11_loading_in_a_loop.ipynb",
-    "13": "13_make_it_fast.ipynb",
+    "14": "14_many_callers.ipynb",
 }
 MANY = 3  # times: what happens less often is no habit of the loop
 FEW_ROWS = 32  # one batch of predict: with fewer rows per call the call itself is what costs
@@ -142,7 +142,7 @@ def _shared_interpreter(evidence: Evidence) -> list[Finding]:
             "interpreter shared",
             f"{most} threads called the same LiteRT interpreter: one thread reads the answer to "
             "another one's input, without an error.",
-            LESSONS["13"],
+            LESSONS["14"],
             "local = threading.local()  # an interpreter for each thread\n"
             "# or a lock around set_tensor, invoke and get_tensor",
             share=3.0,
@@ -539,7 +539,7 @@ def _half_numbers(evidence: Evidence) -> list[Finding]:
             "float16 on a CPU",
             f"The model computes in float16, which a CPU has to imitate: {len(calls):,} calls of "
             f"it took {_part(evidence.share(calls))}.",
-            LESSONS["13"],
+            LESSONS["14"],
             'keras.config.set_dtype_policy("float32")  # before the model is built or loaded',
             share=evidence.share(calls),
         )
@@ -581,7 +581,7 @@ def _copies(evidence: Evidence) -> list[Finding]:
             "array copied again",
             f"The same array of {largest.bytes / 2**20:,.1f} MiB was copied into a tensor "
             f"{times(largest.times)}, in {duration(largest.seconds)}.",
-            LESSONS["13"],
+            LESSONS["14"],
             "rows = tf.constant(rows)  # once, before the loop",
             share=min(seconds / max(all_seconds, 1e-9), 1.0),
         )
@@ -600,7 +600,7 @@ def _interpreters(evidence: Evidence) -> list[Finding]:
             "interpreter prepared in the loop",
             f"For {len(invoked):,} answers, {len(made):,} LiteRT interpreters were made and "
             f"allocate_tensors was called {times(len(allocated))}.",
-            LESSONS["13"],
+            LESSONS["14"],
             "interpreter.allocate_tensors()  # once, before the loop",
             share=max(evidence.share(made + allocated), NOTICED),
         )

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from ..measure.results import Comparison
 from ..measure.stats import Interval
 from .answers import TOLERANCE
-from .candidates import CALL, CANDIDATES, PREDICT
+from .candidates import ALL_THREADS, CALL, CANDIDATES, PREDICT
 from .cases import count_of_rows
 from .ladder import at_batch_size
+from .origin import Origin
 from .prepare import MEASURED, CandidateResult
+from .service import Service
 
 
 @dataclass(repr=False)
@@ -32,6 +34,8 @@ class Measurements:
     tolerance: float = TOLERANCE
     interrupted: bool = False
     notes: list[str] = field(default_factory=list)
+    origin: Origin | None = None
+    service: Service | None = None
 
     @property
     def conditions(self) -> list[str]:
@@ -72,12 +76,20 @@ class Measurements:
         return {result.name: f"{result.state}: {result.why}" for result in missing}
 
     @property
+    def refused_together(self) -> list[str]:
+        """Why candidates were not measured, in one line for all that have the same reason."""
+        names_by_reason: dict[str, list[str]] = {}
+        for name, reason in self.refused.items():
+            names_by_reason.setdefault(reason, []).append(name)
+        return [f"{', '.join(names)}: {reason}" for reason, names in names_by_reason.items()]
+
+    @property
     def per_row(self) -> dict[str, dict[int, float]]:
         """Seconds per row, by candidate and batch size."""
         lines: dict[str, dict[int, float]] = {}
         for other_size, comparison in self.many.items():
             medians = comparison.median
-            for name in CANDIDATES:
+            for name in (*CANDIDATES, ALL_THREADS):
                 for size in (self.batch, other_size):
                     label = at_batch_size(name, size)
                     if label in medians:

@@ -1,30 +1,45 @@
 """Check a path before TensorFlow reads it, and say in one sentence what is wrong with it."""
 
 import zipfile
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
 KERAS_FILE = ".keras file"
 H5_FILE = ".h5 file"
 SAVED_MODEL = "SavedModel"
+FROZEN_GRAPH = "frozen graph"
+LITERT_FILE = ".tflite file"
+ONNX_FILE = ".onnx file"
 
+_KINDS = (
+    "a .keras file, an .h5 file, a SavedModel folder, a frozen graph (.pb), a .tflite file"
+    " or an .onnx file"
+)
 _WEIGHTS_ONLY = "weights without a model: build the model, load them, and save it as .keras"
 _CHECKPOINT = f"is a checkpoint, {_WEIGHTS_ONLY}"
-_ARCHIVE = "is packed: unpack it and give the .keras file, .h5 file or SavedModel folder in it"
+_ARCHIVE = "is packed: unpack it and give the model in it"
 _PYTORCH = "is a PyTorch file; only TensorFlow and Keras models can be measured"
 # Other files that people pass, and what to do instead.
 _OTHER_KINDS = {
-    ".pb": "is one part of a SavedModel: give the folder that it is in",
-    ".tflite": "is already converted for LiteRT: give the model it was made from",
-    ".onnx": "is an ONNX file: give the Keras model or SavedModel it was made from",
     ".pt": _PYTORCH,
     ".pth": _PYTORCH,
     ".json": "holds an architecture without weights: build the model from it and save it as .keras",
+    ".meta": _CHECKPOINT,
     ".index": _CHECKPOINT,
     ".ckpt": _CHECKPOINT,
     ".zip": _ARCHIVE,
     ".gz": _ARCHIVE,
 }
+_KIND_BY_SUFFIX = {
+    ".keras": KERAS_FILE,
+    ".h5": H5_FILE,
+    ".hdf5": H5_FILE,
+    ".pb": FROZEN_GRAPH,
+    ".tflite": LITERT_FILE,
+    ".onnx": ONNX_FILE,
+}
+_HEAD = 16  # bytes that tell the kind of a file
 
 
 class BadModel(ValueError):
@@ -50,12 +65,14 @@ def check_path(source: str | Path) -> tuple[Path, str]:
     """
     text = str(source).strip()
     if not text:
-        raise BadModel("no path was given: name a .keras file, an .h5 file or a SavedModel folder")
+        raise BadModel(f"no path was given: name {_KINDS}")
     path = Path(text).expanduser()
     try:
         kind = _kind(path)
     except BadModel:
         raise
+    except PermissionError as error:
+        raise BadModel(no_permission(error.filename or path)) from None
     except (OSError, ValueError) as error:
         # The name is too long or contains a null byte, or the folder must not be read.
         reason = getattr(error, "strerror", None) or error
@@ -86,6 +103,7 @@ def _spelling_hint(path: Path) -> str:
 def _kind_of_folder(path: Path) -> str:
     """Return ``SavedModel``, or raise BadModel."""
     if _is_saved_model(path):
+        _open_all([*path.glob("saved_model.*"), *path.glob("variables/*")])
         return SAVED_MODEL
     inside = sorted(folder.name for folder in path.iterdir() if _is_saved_model(folder))
     if inside:
@@ -95,29 +113,56 @@ def _kind_of_folder(path: Path) -> str:
     raise BadModel(f"{path.name} is not a SavedModel: the folder has no saved_model.pb")
 
 
+def _open_all(files: Iterable[Path]) -> None:
+    """Raise PermissionError if one of the files must not be read: TensorFlow would say less."""
+    for file in files:
+        if file.is_file():
+            file.open("rb").close()
+
+
 def _is_saved_model(folder: Path) -> bool:
     """Return whether a folder has the file that every SavedModel has."""
     return (folder / "saved_model.pb").exists() or (folder / "saved_model.pbtxt").exists()
 
 
+def no_permission(path: str | Path) -> str:
+    """Return the sentence about a file that must not be read."""
+    return f"{Path(path).name} cannot be read: you have no permission to read it"
+
+
 def _kind_of_file(path: Path) -> str:
-    """Return ``.keras file`` or ``.h5 file``, or raise BadModel."""
+    """Return the kind of model in a file, or raise BadModel."""
     if path.name.endswith(".weights.h5"):
         raise BadModel(f"{path.name} holds {_WEIGHTS_ONLY}")
     suffix = path.suffix.lower()
     if suffix in _OTHER_KINDS:
         raise BadModel(f"{path.name} {_OTHER_KINDS[suffix]}")
-    if suffix not in (".keras", ".h5", ".hdf5"):
-        raise BadModel(
-            f"{path.name} is of an unknown kind:"
-            " give a .keras file, an .h5 file or a SavedModel folder"
-        )
-    if path.stat().st_size == 0:
+    if suffix not in _KIND_BY_SUFFIX:
+        raise BadModel(f"{path.name} is of an unknown kind: give {_KINDS}")
+    with path.open("rb") as file:  # an error here is one of permission
+        head = file.read(_HEAD)
+    if not head:
         raise BadModel(f"{path.name} is empty: saving it was cut off, so save the model again")
-    if suffix != ".keras":
-        return H5_FILE
-    if not zipfile.is_zipfile(path):
+    kind = _KIND_BY_SUFFIX[suffix]
+    if kind == KERAS_FILE and not zipfile.is_zipfile(path):
         raise BadModel(
             f"{path.name} is damaged or not a .keras file: it is not a complete zip archive"
         )
-    return KERAS_FILE
+    if kind == LITERT_FILE and head[4:8] != b"TFL3":
+        raise BadModel(f"{path.name} is damaged or not a .tflite file: it has not its first bytes")
+    if kind == FROZEN_GRAPH:
+        _refuse_other_pb(path, head)
+    return kind
+
+
+def _refuse_other_pb(path: Path, head: bytes) -> None:
+    """Raise BadModel for a .pb file that is no graph.
+
+    Its first byte tells: a SavedModel begins with its version, a graph with its first node.
+    """
+    if head.startswith(b"\x08"):
+        raise BadModel(f"{path.name} is one part of a SavedModel: give the folder that it is in")
+    if not head.startswith(b"\n"):
+        raise BadModel(
+            f"{path.name} is damaged, or neither a frozen graph nor a part of a SavedModel"
+        )

@@ -8,13 +8,26 @@ from typing import Any
 from ..measure import rounds
 from ..measure.count import count
 from ..show import stop
-from ..show.errors import one_line
 from ..show.progress import progress_bar
 from . import candidates
 from .answers import ModelState, largest_gap
-from .candidates import CALL, CONCRETE, FUNCTION, LITERT, ON_BATCH, ORT, PREDICT, XLA, Case
+from .candidates import (
+    ALL_THREADS,
+    CALL,
+    CONCRETE,
+    FUNCTION,
+    LITERT,
+    ON_BATCH,
+    ORT,
+    PREDICT,
+    XLA,
+    Case,
+)
+from .causes import last_cause
+from .loaded_model import LoadedModel
 from .paths import BadModel
 from .reasons import why
+from .samples import longer_rows, strange_numbers
 from .silence import silence_all
 from .time_budget import TimeBudget
 
@@ -29,20 +42,22 @@ STOPPED = "not reached"  # before the measurement was stopped
 LEFT_OUT = "left out"  # by the caller
 
 # Quick and telling ones first: if the budget ends early, the report still says something.
-_ORDER = (CALL, FUNCTION, CONCRETE, ON_BATCH, PREDICT, LITERT, XLA, ORT)
+_ORDER = (CALL, ALL_THREADS, FUNCTION, CONCRETE, ON_BATCH, PREDICT, LITERT, XLA, ORT)
 # How long preparing takes at most, in multiples of the trace of the tf.function: seen on models of
 # keras.applications. What does not fit into the budget is not begun, as a conversion cannot be
 # stopped.
 _TRACES = {CONCRETE: 1.5, ON_BATCH: 2, PREDICT: 2.5, LITERT: 15, XLA: 8, ORT: 20}
 _SECONDS_PER_WEIGHT = {LITERT: 0.8e-6, ORT: 0.8e-6}  # a converter copies and folds the weights
 _PREPARING = 0.6  # of the budget; the rest is for measuring
+_CALLS = 2  # of a candidate that is prepared: its first one, and one for an estimate
 
 _ESTIMATE_CALLS = 3
 _SLOW_CALL = 0.05  # seconds; an estimate does not repeat a call that takes longer
 _SLOW_SHARE = 0.02  # of what is left of the budget; likewise
-_COUNT_SHARE = 0.05  # of what is left; Python calls are counted only if a call takes less
+_COUNT_SHARE = 0.02  # of what is left; Python calls are counted only if a call takes less
 
 
+LONGEST_BUDGET = 3600  # seconds that a diagnosis may take
 _REASON_OF_STOPPED = "the measurement was interrupted before"
 
 
@@ -66,6 +81,9 @@ class CandidateResult:
         Largest difference to the answer of the model, as a share of the largest value.
     estimate : float
         Seconds of the fastest of a few calls.
+    needs : float
+        Of a candidate that was not tried for lack of time: the budget that would have been enough,
+        in seconds, for it and for those before it.
     run : callable or None
         Calls the model and returns its answer; None if it was not measured.
     """
@@ -77,6 +95,7 @@ class CandidateResult:
     python_calls: int | None = None
     gap: float = math.nan
     estimate: float = math.nan
+    needs: float = math.nan
     run: candidates.Run | None = field(default=None, repr=False)
 
 
@@ -117,8 +136,9 @@ def prepare_all(
     """
     direct, state = _prepare_direct_call(case, budget)
     results = {CALL: direct}
-    for name in candidates.CANDIDATES:
-        if name != CALL and name not in chosen:
+    names = candidates.candidates_for(case.loaded)
+    for name in names:
+        if name not in (CALL, ALL_THREADS) and name not in chosen:
             results[name] = CandidateResult(name, LEFT_OUT, "it is not among candidates=")
     interrupted = False
     try:
@@ -130,7 +150,7 @@ def prepare_all(
             raise
         interrupted = True
     in_order = []
-    for name in candidates.CANDIDATES:
+    for name in names:
         missed = CandidateResult(name, STOPPED, _REASON_OF_STOPPED)
         in_order.append(results.get(name, missed))
     return Prepared(in_order, state, interrupted)
@@ -145,19 +165,43 @@ def _prepare_others(
 ) -> None:
     """Prepare the candidates that have no result yet, and add their results one by one."""
     trace = results[CALL].first_call  # until the trace of the tf.function is known
-    bar = progress_bar(_ORDER, "preparing", show)
+    one_call = results[CALL].estimate
+    left_out = 0.0  # seconds that candidates would have taken which were not begun
+    names = [name for name in _ORDER if name in candidates.candidates_for(case.loaded)]
+    bar = progress_bar(names, "preparing", show)
     with rounds.ended(bar):
         for name in bar:
             if name in results:
                 continue
             is_known_missing = name == ORT and candidates.missing_for_ort()
-            if not is_known_missing and not _fits(name, case, trace, budget):
-                reason = f"the time budget of {budget.seconds:g} s is too short for it"
-                results[name] = CandidateResult(name, SKIPPED, f"{reason}; give more time")
+            expected = _expected_seconds(name, case, trace, one_call)
+            if not is_known_missing and budget.spent + expected > _PREPARING * budget.seconds:
+                left_out += expected
+                needs = (budget.spent + left_out) / _PREPARING
+                results[name] = CandidateResult(name, SKIPPED, _too_short(budget, needs))
+                results[name].needs = needs
                 continue
             results[name] = _prepare_one(name, case, state, budget)
             if name == FUNCTION and math.isfinite(results[name].first_call):
-                trace = results[name].first_call
+                trace = max(results[name].first_call - results[name].estimate, 0.0)
+
+
+def _too_short(budget: TimeBudget, needs: float) -> str:
+    """Return that the time was too short for a candidate, and how much would have been enough."""
+    enough = round_seconds(needs)
+    if enough > LONGEST_BUDGET:
+        return f"the time budget of {budget.seconds:g} s is too short for it, and so is an hour"
+    return f"the time budget of {budget.seconds:g} s is too short for it; give about {enough:g} s"
+
+
+def round_seconds(seconds: float) -> float:
+    """Return seconds rounded up to one or two digits, as people write a budget.
+
+    >>> round_seconds(3.2), round_seconds(41.0), round_seconds(234.0)
+    (5.0, 45.0, 240.0)
+    """
+    step = 5 if seconds < 100 else 10
+    return float(step * math.ceil(seconds / step))
 
 
 def _count_python_calls(results: Iterable[CandidateResult], budget: TimeBudget, show: bool) -> None:
@@ -174,30 +218,41 @@ def _prepare_direct_call(case: Case, budget: TimeBudget) -> tuple[CandidateResul
     """Call the model itself: the others are compared with its answer."""
     try:
         with silence_all():
-            begin = rounds.clock()
             run = candidates.prepare(CALL, case)
-            answer = run()
-            first_call = rounds.clock() - begin
-            state = ModelState(case.loaded, run)
-        estimate = estimated_seconds(run, budget)
-    except Exception as error:
+            state = ModelState(case.loaded, run, budget.left)
+        estimate = state.later_call
+        if not _is_slow(estimate, budget):
+            estimate = min(estimate, estimated_seconds(run, budget))
+    except (Exception, SystemExit) as error:
         stop.raise_if_requested()
-        reason = one_line(error, paths=False)
-        raise BadModel(
-            f"{case.loaded.name} cannot answer the sample: {reason};"
-            " give another sample, or its shape and dtype"
-        ) from None
-    gap = largest_gap(answer, answer)
+        raise BadModel(_why_no_answer(case.loaded, error)) from None
+    for output in state.answer:
+        found = strange_numbers(output)
+        if found:
+            case.loaded.notes.append(f"in the answer of the model, {found}: check the input")
+    gap = largest_gap(state.answer, state.answer)
+    first_call = state.first_call
     direct = CandidateResult(CALL, first_call=first_call, gap=gap, estimate=estimate, run=run)
     return direct, state
 
 
-def _fits(name: str, case: Case, trace: float, budget: TimeBudget) -> bool:
-    """Return whether preparing a candidate is expected to end within its share of the budget."""
-    expected = _TRACES.get(name, 0) * trace
-    expected += _SECONDS_PER_WEIGHT.get(name, 0) * case.loaded.parameters
-    left = _PREPARING * budget.seconds - budget.spent
-    return expected <= max(0.0, left)
+def _why_no_answer(loaded: LoadedModel, error: BaseException) -> str:
+    """Return why a model does not answer, and what to do about it."""
+    reason = last_cause(error)
+    if isinstance(error, SystemExit):
+        return f"{loaded.name} cannot be measured: {reason}"
+    what = "the sample" if loaded.has_sample else "random numbers"
+    longer = longer_rows(loaded)
+    advice = longer or "give a sample, as a .npy or .npz file"
+    if loaded.has_sample:
+        advice = "give another sample"
+    return f"{loaded.name} cannot answer {what}: {reason.rstrip('.')}; {advice}"
+
+
+def _expected_seconds(name: str, case: Case, trace: float, one_call: float) -> float:
+    """Return how long preparing a candidate is expected to take at most."""
+    expected = _TRACES.get(name, 0) * trace + _CALLS * one_call
+    return expected + _SECONDS_PER_WEIGHT.get(name, 0) * case.loaded.parameters
 
 
 def _prepare_one(name: str, case: Case, state: ModelState, budget: TimeBudget) -> CandidateResult:
@@ -220,7 +275,7 @@ def _prepare_one(name: str, case: Case, state: ModelState, budget: TimeBudget) -
         return CandidateResult(name, NOT_INSTALLED, str(error))
     except candidates.NotSupported as error:
         return CandidateResult(name, NOT_SUPPORTED, str(error))
-    except Exception as error:  # a converter may raise anything; the other candidates go on
+    except (Exception, SystemExit) as error:  # a converter may raise anything; the others go on
         stop.raise_if_requested()
         return CandidateResult(name, FAILED, why(name, error))
 
@@ -233,9 +288,14 @@ def estimated_seconds(run: Callable[[], Any], budget: TimeBudget) -> float:
         run()
         fastest = min(fastest, rounds.clock() - begin)
         stop.raise_if_requested()
-        if fastest > max(_SLOW_CALL, _SLOW_SHARE * budget.left):
+        if _is_slow(fastest, budget):
             break
     return fastest
+
+
+def _is_slow(seconds: float, budget: TimeBudget) -> bool:
+    """Return whether a call takes so long that an estimate does not repeat it."""
+    return seconds > max(_SLOW_CALL, _SLOW_SHARE * budget.left)
 
 
 def _python_calls(run: Callable[[], Any]) -> int:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from ..show.errors import one_line
 from .candidates import LITERT, ORT, XLA, CannotUse
+from .causes import last_cause
 
 _MOST_NAMES = 5  # operations named in a sentence
 
@@ -27,7 +27,7 @@ def why(name: str, error: BaseException) -> str:
         reason = _of_litert(text)
     elif name == ORT:
         reason = _of_onnx(text)
-    return reason or one_line(error, paths=False)
+    return reason or last_cause(error)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
@@ -61,6 +61,11 @@ def _of_litert(text: str) -> str | None:
     unknown = ("custom op", "flex op", "not supported", "Some ops")
     if operations and any(words in text for words in unknown):
         return f"LiteRT has no operation {_names(operations)} for inputs of these types"
+    required = re.findall(r"'tf\.(\w+)' op (?:requires|is not|expects|must|failed)", text)
+    if required:
+        return f"LiteRT does not convert the operation {_names(required)} as this model uses it"
+    if operations and "error:" in text:
+        return f"LiteRT does not convert the operation {_names(operations)} as this model uses it"
     if match := re.search(r"unresolved custom op: (\w+)", text):
         return f"the interpreter of LiteRT has no operation {match[1]}"
     return None

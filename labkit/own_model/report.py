@@ -14,9 +14,8 @@ from ..measure.system import machine_facts
 from ..show import stop
 from ..show.figure import Figure
 from ..show.format import duration
-from ..show.table import Table
-from . import pictures, tables
-from .advice import advise
+from . import pictures, tables, usage
+from .advice import advise, best_of
 from .litert import interpreter_class
 from .measurements import Measurements
 from .paths import BadModel
@@ -56,7 +55,11 @@ def page(m: Measurements) -> str:
         advice=advise(m),
         figures=figures,
         tables=_tables(m),
+        conditions=m.conditions,
+        code=code_of(m),
+        about_code=about_code(m),
         facts=m.facts,
+        file=m.origin.facts if m.origin is not None else {},
         machine=m.machine,
         tolerance=f"{m.tolerance:g}",
         seconds=duration(m.seconds),
@@ -67,15 +70,33 @@ def page(m: Measurements) -> str:
 def summary(m: Measurements) -> str:
     """Return tables and advice as HTML, for the output of a cell."""
     template = _TEMPLATES.get_template("summary.html.j2")
-    return template.render(conditions=m.conditions, advice=advise(m), tables=_tables(m))
+    return template.render(
+        conditions=m.conditions,
+        advice=advise(m),
+        tables=_tables(m),
+        code=code_of(m),
+        about_code=about_code(m),
+    )
+
+
+def code_of(m: Measurements) -> str:
+    """Return the program that calls the model through the best candidate; empty without one."""
+    return usage.code_for(m.origin, best_of(m))
+
+
+def about_code(m: Measurements) -> str:
+    """Return the sentence above that program: which candidate it is, and which file it reads."""
+    best = best_of(m)
+    file = usage.needs_file(m.origin, best)
+    text = f"The code that calls this model through {best}, with an input of zeros"
+    if file:
+        text += f"; --keep FOLDER, or diagnosis.keep(folder), writes the file {file} that it reads"
+    return f"{text}:"
 
 
 def _tables(m: Measurements) -> list[Markup]:
     """Return the tables as HTML."""
-    shown: list[Table] = [tables.ladder_table(m)]
-    if m.many:
-        shown.append(tables.per_row_table(m))
-    return [Markup(table._repr_html_()) for table in shown]
+    return [Markup(table._repr_html_()) for table in tables.all_tables(m)]
 
 
 def _embedded(draw: Callable[[Measurements], Figure], m: Measurements) -> dict[str, str]:
@@ -85,10 +106,21 @@ def _embedded(draw: Callable[[Measurements], Figure], m: Measurements) -> dict[s
         return {"caption": figure.caption, "png": base64.b64encode(figure.png()).decode()}
 
 
-def check_target(path: str | os.PathLike) -> Path:
+def default_name(path: str | os.PathLike | None) -> str:
+    """Return the name of a report: after that of the model, so that two models have two.
+
+    >>> default_name("models/price.keras"), default_name(None)
+    ('report-price.html', 'report.html')
+    """
+    stem = Path(path).expanduser().resolve().stem if path is not None else ""
+    return f"report-{stem}.html" if stem else "report.html"
+
+
+def check_target(path: str | os.PathLike, force: bool = True) -> Path:
     """Return the path of a report; raise BadModel if none can be written there.
 
-    This is called before minutes are spent on measuring.
+    This is called before minutes are spent on measuring. Without `force`, not even an older report
+    is replaced.
     """
     target = Path(path).expanduser()
     folder = target.parent
@@ -100,6 +132,11 @@ def check_target(path: str | os.PathLike) -> Path:
     if target.exists() and not _is_report(target):
         raise BadModel(
             f"the report would replace {target.name}, which is not a report: give another name"
+        )
+    if target.exists() and not force:
+        raise BadModel(
+            f"there is a report {target.name} already: give another name with --output, or --force"
+            " to replace it"
         )
     if not folder.is_dir():
         raise BadModel(

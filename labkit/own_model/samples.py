@@ -1,10 +1,12 @@
 """Make or adapt an input for a model: from its signature, a shape and dtype, an array or a file."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..show import stop
+from .causes import last_cause
 from .loading import LoadedModel, layers_of
 from .paths import BadModel
 
@@ -12,6 +14,9 @@ WORDS = ("where", "does", "the", "time", "go", "in", "one", "call")  # for input
 _PICTURE_SIZE = 64  # for the open axes of pictures, which have four axes with the batch
 _SERIES_LENGTH = 32  # for the open axes of anything else
 _DEFAULT_DTYPE = "float32"
+_MOST_RANDOM = 2**22  # numbers that are drawn for an input; a larger one repeats them
+_MOST_RECORDS = 1024  # read from a file of records
+_LONGER = {_SERIES_LENGTH: 1024, _PICTURE_SIZE: 224}  # what to try where these are too short
 
 
 # ---- what the model takes ----
@@ -25,6 +30,11 @@ def signature(loaded: LoadedModel, shape: Any = None, dtype: Any = None, given: 
     """
     shape = _parsed_shape(shape)
     dtype = _parsed_dtype(dtype)
+    loaded.has_sample = given is not None
+    if given is None and loaded.needs_sample:
+        raise BadModel(f"{loaded.name} needs a sample: {loaded.needs_sample}")
+    if loaded.is_whole:
+        return _spec_of_whole(given)
     if loaded.spec is not None:
         return _completed(loaded, shape, dtype, given)
     if given is not None:
@@ -46,6 +56,17 @@ def _spec_of_sample(given: Any) -> Any:
         return tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
 
     return tf.nest.map_structure(spec_of, given)
+
+
+def _spec_of_whole(given: Any) -> Any:
+    """Return TensorSpecs of exactly the shapes of a sample that is measured as it is."""
+    import tensorflow as tf
+
+    specs = {}
+    for name, array in given.items():
+        tensor = tf.convert_to_tensor(array)
+        specs[name] = tf.TensorSpec(tensor.shape, tensor.dtype, name=name)
+    return specs
 
 
 def _spec_of_shape(shape: Any, dtype: Any) -> Any:
@@ -125,8 +146,8 @@ def _sized(leaf: Any, wanted: Any, loaded: LoadedModel) -> Any:
         return tf.TensorSpec((None, *wanted), leaf.dtype, name=leaf.name)
     if rank == 0:
         raise BadModel(
-            f"the input {leaf.name} is a single number without a batch axis,"
-            " which cannot be measured"
+            f"the input {leaf.name} is a single value, which says how the model works: give it in a"
+            f" sample, such as numpy.savez('sample.npz', {leaf.name}=1)"
         )
     batch, *row = leaf.shape
     if wanted is not None:
@@ -140,6 +161,7 @@ def _sized(leaf: Any, wanted: Any, loaded: LoadedModel) -> Any:
             " give a shape to choose",
         )
         row = [free if size is None else size for size in row]
+        loaded.chosen_sizes[leaf.name] = tuple(row)
     return tf.TensorSpec((batch, *row), leaf.dtype, name=leaf.name)
 
 
@@ -170,7 +192,8 @@ def what_was_given(spec: Any, is_sample: bool, sizes: list[int]) -> str:
     inputs = []
     for leaf in tf.nest.flatten(spec):
         row = "".join(f", {size}" for size in leaf.shape[1:])
-        inputs.append(f"{leaf.name} {leaf.dtype.name} ({batch}{row or ','})")
+        rows = leaf.shape[0] or batch
+        inputs.append(f"{leaf.name or 'input'} {leaf.dtype.name} ({rows}{row or ','})")
     if is_sample:
         return f"measured with the sample: {'; '.join(inputs)}"
     kind = "random words" if any(" string " in one for one in inputs) else "random numbers"
@@ -191,13 +214,29 @@ def make(spec: Any, batch_size: int, *, limit: int = 2, seed: int = 0) -> Any:
         size = (batch_size, *spec.shape[1:])
         if spec.dtype == tf.string:  # as a tensor, because `predict` takes no array of text
             return tf.constant(rng.choice(WORDS, size=size).tolist())
+        count = math.prod(size)
+        some = rng.random(min(count, _MOST_RANDOM), dtype="float32")
         if spec.dtype == tf.bool:
-            return rng.random(size) < 0.5
-        if spec.dtype.is_integer:
-            return rng.integers(0, max(1, limit), size).astype(spec.dtype.as_numpy_dtype)
-        return rng.random(size).astype(spec.dtype.as_numpy_dtype)
+            numbers = some < 0.5
+        elif spec.dtype.is_integer:
+            numbers = rng.integers(0, max(1, limit), len(some))
+        else:
+            numbers = some
+        numbers = numbers.astype(spec.dtype.as_numpy_dtype)
+        return _repeated(numbers, size)
 
     return tf.nest.map_structure(leaf, spec)
+
+
+def _repeated(numbers: Any, size: tuple[int, ...]) -> Any:
+    """Return an array of a size that holds the same numbers again and again."""
+    import numpy as np
+
+    filled = np.empty(math.prod(size), numbers.dtype)
+    for begin in range(0, len(filled), max(1, len(numbers))):
+        part = filled[begin : begin + len(numbers)]
+        part[:] = numbers[: len(part)]
+    return filled.reshape(size)
 
 
 def limit_of(loaded: LoadedModel) -> int:
@@ -219,9 +258,12 @@ def read(source: Any) -> Any:
     if not isinstance(source, (str, Path)):
         return source
     path = Path(source).expanduser()
+    if path.suffix.lower() in (".tfrecord", ".tfrecords"):
+        return _records(path)
     if path.suffix.lower() not in (".npy", ".npz"):
         raise BadModel(
-            f"the sample {path.name} must be a file made by numpy.save or numpy.savez (.npy, .npz)"
+            f"the sample {path.name} must be a file made by numpy.save or numpy.savez (.npy, .npz),"
+            " or a .tfrecord file"
         )
     try:
         data = np.load(path, allow_pickle=False)  # a pickle could run code
@@ -235,6 +277,168 @@ def read(source: Any) -> Any:
         stop.raise_if_requested()
         reason = " ".join(str(error).split())[:120]
         raise BadModel(f"the sample {path.name} cannot be read: {reason}") from None
+
+
+def _records(path: Path) -> Any:
+    """Return the serialized records of a file, as text."""
+    import tensorflow as tf
+
+    if not path.is_file():
+        raise BadModel(f"there is no sample file {path.name}; check the spelling")
+    try:
+        records = list(tf.data.TFRecordDataset(str(path)).take(_MOST_RECORDS).as_numpy_iterator())
+    except Exception as error:
+        stop.raise_if_requested()
+        raise BadModel(f"the sample {path.name} cannot be read: {last_cause(error)}") from None
+    if not records:
+        raise BadModel(f"the sample {path.name} holds no record")
+    return tf.constant(records)
+
+
+def given_to(loaded: LoadedModel, given: Any) -> Any:
+    """Return a sample in the structure and dtypes of a model, or None if there is none.
+
+    Single values in it become part of the model, as they say how it works.
+    """
+    if given is None:
+        return None
+    given = _with_single_values_fixed(loaded, given)
+    if given is None:
+        return None
+    if loaded.is_whole:
+        return _whole(loaded, given)
+    fitted = arranged(given, loaded.spec)
+    _note_strange_numbers(loaded, fitted)
+    return fitted
+
+
+def _with_single_values_fixed(loaded: LoadedModel, given: Any) -> Any:
+    """Make inputs that are one value part of the model; return the rest of the sample, or None."""
+    import tensorflow as tf
+
+    if not isinstance(given, Mapping) or not isinstance(loaded.spec, Mapping):
+        return given
+    single = {name: leaf for name, leaf in loaded.spec.items() if leaf.shape.rank == 0}
+    fixed = {}
+    for name, leaf in single.items():
+        if name in given:
+            value = tf.constant(_single_value(given[name], leaf), leaf.dtype)
+            fixed[name] = value.numpy() if loaded.runtime else value
+            loaded.notes.append(f"the input {name} is {_in_words(given[name])} in each call")
+    if not fixed:
+        return given
+    _fix(loaded, fixed)
+    loaded.spec = {name: leaf for name, leaf in loaded.spec.items() if name not in fixed}
+    rest = {name: value for name, value in given.items() if name not in fixed}
+    return rest or None
+
+
+def _fix(loaded: LoadedModel, fixed: dict[str, Any]) -> None:
+    """Give a model these inputs in each call."""
+
+    def with_fixed(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda x: call({**x, **fixed})
+
+    with_threads = loaded.with_threads
+    loaded.call = with_fixed(loaded.call)
+    if with_threads is not None:
+        loaded.with_threads = lambda threads: with_fixed(with_threads(threads))
+
+
+def _single_value(value: Any, leaf: Any) -> Any:
+    """Return one value in the dtype of its input; raise BadModel if it is not one."""
+    import numpy as np
+
+    array = np.asarray(value)
+    if array.size != 1:
+        raise BadModel(
+            f"the input {leaf.name} is a single value, and the sample has {array.size} for it"
+        )
+    try:
+        return _converted(array.reshape(()), leaf).item()
+    except (TypeError, ValueError) as error:
+        if isinstance(error, BadModel):
+            raise
+        raise BadModel(
+            f"the sample of {leaf.name} cannot be made {leaf.dtype.name}: {error}"
+        ) from None
+
+
+def _in_words(value: Any) -> str:
+    import numpy as np
+
+    return str(np.asarray(value).reshape(-1)[0].item())
+
+
+def _whole(loaded: LoadedModel, given: Any) -> Any:
+    """Return a sample that is measured as it is, by the names of the inputs."""
+    if not isinstance(given, Mapping) or set(given) != set(loaded.spec):
+        raise BadModel(f"{loaded.name} needs another sample: {loaded.needs_sample}")
+    fitted = {}
+    for name, leaf in loaded.spec.items():
+        fitted[name] = _fitted(given[name], leaf)
+        if name.endswith("_1") and name.removesuffix("_1") in loaded.spec:
+            loaded.whole_rows = max(1, len(fitted[name]) - 1)
+    return fitted
+
+
+def _note_strange_numbers(loaded: LoadedModel, fitted: Any) -> None:
+    """Add a note if a sample has numbers that are none."""
+    import numpy as np
+    import tensorflow as tf
+
+    arrays = [array for array in tf.nest.flatten(fitted) if isinstance(array, np.ndarray)]
+    for array in arrays:
+        found = strange_numbers(array)
+        if found:
+            loaded.notes.append(f"in the sample, {found}")
+
+
+def strange_numbers(array: Any) -> str | None:
+    """Return how many numbers of an array are NaN or infinite, in words; None if none is.
+
+    >>> import numpy as np
+    >>> strange_numbers(np.array([1.0, np.nan, np.inf]))
+    '1 of 3 numbers is NaN and 1 infinite'
+    """
+    import numpy as np
+
+    array = np.asarray(array)
+    if array.dtype.name in ("float16", "bfloat16"):
+        array = array.astype("float32")
+    if not np.issubdtype(array.dtype, np.inexact):
+        return None
+    counts = {"NaN": int(np.isnan(array).sum()), "infinite": int(np.isinf(array).sum())}
+    parts: list[str] = []
+    for word, count in counts.items():
+        if count == array.size and count:
+            return f"all numbers are {word}"
+        if count and not parts:
+            verb = "is" if count == 1 else "are"
+            parts.append(f"{count:,} of {array.size:,} numbers {verb} {word}")
+        elif count:
+            parts.append(f"{count:,} {word}")
+    return " and ".join(parts) or None
+
+
+def longer_rows(loaded: LoadedModel) -> str:
+    """Return in words which sizes were chosen here and how to choose others; empty if none was."""
+    if not loaded.chosen_sizes:
+        return ""
+    chosen = []
+    others = []
+    for name, row in loaded.chosen_sizes.items():
+        free = _PICTURE_SIZE if len(row) == 3 else _SERIES_LENGTH
+        longer = ",".join(str(_LONGER[free] if size == free else size) for size in row)
+        chosen.append(str(free))
+        others.append(f"{name}={longer}" if len(loaded.chosen_sizes) > 1 else longer)
+    sizes = " and ".join(dict.fromkeys(chosen))
+    shape = "; ".join(others)
+    quoted = f"'{shape}'" if ";" in shape else shape
+    return (
+        f"the size {sizes} was chosen because the model leaves it open: try a larger one, such as"
+        f" --shape {quoted}"
+    )
 
 
 def arranged(given: Any, spec: Any) -> Any:
@@ -309,13 +513,51 @@ def _fitted(array: Any, leaf: Any) -> Any:
         _refuse_without_rows(values, leaf.name)
         if leaf.dtype == tf.string:
             return tf.constant(values.tolist(), tf.string)
-        return values.astype(leaf.dtype.as_numpy_dtype)
+        return _converted(values, leaf)
     except BadModel:
         raise
     except (TypeError, ValueError) as error:
         raise BadModel(
             f"the sample of {leaf.name} cannot be made {leaf.dtype.name}: {error}"
         ) from None
+
+
+def _converted(values: Any, leaf: Any) -> Any:
+    """Return numbers in the dtype of an input; raise BadModel if that changes them."""
+    import numpy as np
+
+    wanted = leaf.dtype
+    if np.iscomplexobj(values) and not wanted.is_complex:
+        raise BadModel(
+            f"the sample of {leaf.name} is complex, and the input takes {wanted.name}:"
+            " give real numbers"
+        )
+    if wanted.is_integer and np.issubdtype(values.dtype, np.number):
+        _refuse_other_numbers(values, leaf)
+    with np.errstate(over="ignore"):  # what is infinite then gets a note
+        return values.astype(wanted.as_numpy_dtype)
+
+
+def _refuse_other_numbers(values: Any, leaf: Any) -> None:
+    """Raise BadModel for numbers that an input of integers cannot hold."""
+    import numpy as np
+
+    wanted = leaf.dtype
+    is_whole = np.isfinite(values) & (np.floor(values) == values)
+    if not is_whole.all():
+        example = values[~is_whole].flat[0] if values.ndim else values
+        raise BadModel(
+            f"the sample of {leaf.name} holds {example:g}, and the input takes {wanted.name}:"
+            " give whole numbers"
+        )
+    too_small = values.min(initial=0) < wanted.min
+    too_large = values.max(initial=0) > wanted.max
+    if too_small or too_large:
+        example = values.min() if too_small else values.max()
+        raise BadModel(
+            f"the sample of {leaf.name} holds {example:g}, and {wanted.name} goes from"
+            f" {wanted.min} to {wanted.max}"
+        )
 
 
 def _refuse_without_rows(array: Any, name: str) -> None:

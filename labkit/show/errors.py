@@ -87,14 +87,22 @@ def one_line(error: BaseException, most: int = 200, *, paths: bool = True) -> st
     in_graph = _MESSAGE_AND_NODE.search(str(error))
     text = in_graph[1] if in_graph else message(error)
     if not paths:
-        text = _PATH.sub(r"\1", text)
-        text = _ADDRESS.sub("", text)
+        text = without_paths(text)
     if len(text) > most:
         whole_words = text[:most].rsplit(" ", 1)[0]
         text = f"{whole_words} …"
     if not text:
         return type(error).__name__
     return f"{type(error).__name__}: {text}"
+
+
+def without_paths(text: str) -> str:
+    """Return a text with files named without their folders, and without addresses of objects.
+
+    >>> without_paths("no models/best/model.h5 in <object at 0x7f00>")
+    'no model.h5 in <object>'
+    """
+    return _ADDRESS.sub("", _PATH.sub(r"\1", text))
 
 
 def line_of_error(error: BaseException, file: str = "") -> str:

@@ -1,16 +1,20 @@
 """`python -m labkit own-model` writes the same report, and prints one sentence for a mistake."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 from own_model_helpers import made_diagnosis
 
 import labkit as lab
 from labkit import own_model
 from labkit.__main__ import main
+from labkit.course import environment
+from labkit.own_model import json_file
 from labkit.show.errors import Stopped
 
 
@@ -78,3 +82,84 @@ def test_a_measurement_that_was_stopped_too_early_is_one_line(stopped, capsys):
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err == "python -m labkit: Stopped before there was anything to compare.\n"
+
+
+# ---- results for other programs ----
+
+
+def test_json_alone_is_on_the_output_and_a_slow_model_ends_with_3(saved, tmp_path):
+    options = ["--batch", 1, "--budget", 3, "--no-service", "--threads", 1]
+    options += ["--json", "-", "--fail-over-ms", 0.000001]
+    done = run_command(saved / "ok.keras", *options, cwd=tmp_path)
+    assert done.returncode == 3
+    found = json.loads(done.stdout)
+    jsonschema.validate(found, json.loads(json_file.SCHEMA.read_text(encoding="utf-8")))
+    assert found["threads"] == 1
+    assert found["command"].endswith("--budget 3 --threads 1 --no-service")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("python -m labkit own-model: ")
+    assert line.endswith("ms with 1 row, which is over 1e-06 ms")
+    assert os.listdir(tmp_path) == ["report-ok.html"]
+
+
+@pytest.fixture
+def measured(stopped, tmp_path, monkeypatch):
+    """Make the command find 1 ms for tf.function; we are in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(environment, "setup", lambda: None)
+    made = made_diagnosis({"model(x)": 2.0, "tf.function": 1.0})
+    made.report = tmp_path / "report.html"
+    stopped(made)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("most", "status"), [(0.9, 3), (1.1, 0)])
+def test_the_status_says_whether_the_model_is_too_slow(measured, capsys, most, status):
+    assert main(["own-model", "--fail-over-ms", str(most)]) == status
+    sentence = "tf.function takes 1 ms with 1 row, which is over 0.9 ms"
+    assert (sentence in capsys.readouterr().err) == (status == 3)
+
+
+def test_json_goes_to_a_file_that_is_only_replaced_by_force(measured, capsys):
+    assert main(["own-model", "--json", "r.json"]) == 0
+    assert json.loads((measured / "r.json").read_text(encoding="utf-8"))["version"] == 1
+    assert main(["own-model", "--json", "r.json"]) == 2
+    assert "r.json exists: give another name, or --force" in capsys.readouterr().err
+    assert main(["own-model", "--json", "r.json", "--force"]) == 0
+    (measured / "mine.json").write_text("{}")
+    assert main(["own-model", "--json", "mine.json", "--force"]) == 2
+    assert (measured / "mine.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--json", "no/r.json"], "there is no folder no"),
+        (["--json", "."], "is a folder"),
+        (["--fail-over-ms", "0"], "--fail-over-ms is in milliseconds, above 0, got 0"),
+        (["--within-ms", "-1"], "--within-ms is in milliseconds, above 0, got -1"),
+        (["--threads", "0"], "threads are a whole number"),
+    ],
+)
+def test_options_are_checked_before_anything_is_measured(measured, capsys, words, sentence):
+    assert main(["own-model", *words]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_an_older_report_is_replaced_only_by_force(measured, capsys):
+    old = measured / "report.html"
+    old.write_text("<!DOCTYPE html><title>What to do with old.keras</title>")
+    assert main(["own-model"]) == 2
+    assert "there is a report report.html already" in capsys.readouterr().err
+    assert main(["own-model", "--force"]) == 0
+
+
+def test_three_models_are_too_many(saved, capsys):
+    assert main(["own-model", *[str(saved / "ok.keras")] * 3]) == 2
+    assert "give one model, or two to compare, got 3" in capsys.readouterr().err
+
+
+def test_two_models_have_no_report(saved, measured, capsys):
+    two = [str(saved / "ok.keras"), str(saved / "ok.h5")]
+    assert main(["own-model", *two, "--output", "r.html"]) == 2
+    assert "--output is for one model" in capsys.readouterr().err

@@ -63,6 +63,7 @@ def test_each_field_reaches_the_diagnosis(diagnosed, tmp_path):
         "budget": 20,
         "trust": True,
         "report_to": tmp_path / "r.html",
+        "service": True,
         "progress": False,
     }
 

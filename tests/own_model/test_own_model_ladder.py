@@ -8,10 +8,16 @@ from own_model_helpers import fake_case
 import labkit as lab
 from labkit import own_model
 from labkit.measure import rounds
-from labkit.measure.notes import SECOND_CALLS, TIES, Note
+from labkit.measure.notes import TIES, Note
 from labkit.own_model import answers, candidates, ladder
 from labkit.own_model.candidates import CALL, FUNCTION, LITERT, XLA
-from labkit.own_model.ladder import Ladder, at_batch_size, measure, measure_per_row
+from labkit.own_model.ladder import (
+    Ladder,
+    TooShort,
+    at_batch_size,
+    measure,
+    measure_per_row,
+)
 from labkit.own_model.prepare import CandidateResult
 
 MAKERS = {
@@ -194,12 +200,16 @@ def test_a_candidate_alone_is_measured_too(clock, seconds):
 def test_without_time_for_a_round_the_calls_that_were_made_count(clock):
     found = measure(ready(clock, {CALL: 10.0, FUNCTION: 9.0}), CALL, seconds=0.2)
     assert found.median[CALL].value == pytest.approx(10.0, rel=1e-3)
-    assert found.notes == []
+    assert clock.now == 0  # nothing was called again
+    assert not found.interrupted
+    [note] = found.notes
+    assert note == "each time is that of the quickest of a few calls, made while preparing"
 
-    found = measure(ready(clock, {CALL: 10.0, LITERT: 1e-3}), CALL, seconds=0.2)
+
+def test_where_one_round_is_all_there_is_time_for_it_counts(clock):
+    found = measure(ready(clock, {CALL: 10.0, LITERT: 1e-3}), CALL, seconds=21)
     assert found.median[LITERT].value == pytest.approx(1e-3, rel=1e-3)
-    assert found.notes == ["no round was complete: each time is that of a single call"]
-    assert found.notes[0].kind == SECOND_CALLS
+    assert clock.now < 1.5 * 21
 
 
 # ---- rows sent together ----
@@ -209,7 +219,7 @@ def test_without_time_for_a_round_the_calls_that_were_made_count(clock):
 def per_row(monkeypatch, clock):
     """Measure 8 rows per call against 1, for candidates with these seconds per call at 8 rows."""
 
-    def measured_at_8(costs, seconds=60.0, answer=None, first_call=0.1):
+    def measured_at_8(costs, seconds=60.0, answer=None, first_call=0.1, first=CALL):
         case = fake_case()
         for name, cost in costs.items():
             result = [answer] if answer is not None and name != CALL else [1.0]
@@ -220,7 +230,7 @@ def per_row(monkeypatch, clock):
         for result in ready(clock, dict.fromkeys(costs, 1e-3)):
             result.first_call = first_call
             at_1[result.name] = result
-        return measure_per_row(case, 8, 1, at_1, state, seconds)
+        return measure_per_row(lambda: case, 8, 1, at_1, state, seconds, first)
 
     return measured_at_8
 
@@ -260,8 +270,45 @@ def test_a_candidate_that_takes_too_long_to_prepare_is_omitted(per_row):
     assert list(found.median) == ["model(x), 1 row", "model(x), 8 rows"]
 
 
-def test_without_time_nothing_is_measured(per_row):
-    assert per_row({CALL: 1e-3}, seconds=0.5) is None
+def test_without_time_nothing_is_measured_and_it_is_said_how_much_would_do(per_row):
+    with pytest.raises(TooShort, match="for lack of time: give about 5 s more"):
+        per_row({CALL: 1e-3}, seconds=0.5, first_call=0.6)
+    with pytest.raises(TooShort, match="for lack of time"):
+        per_row({CALL: 1e-3}, seconds=0.5)
+
+
+def test_a_size_that_no_candidate_takes_is_said(per_row, monkeypatch):
+    def fails(name, case):
+        raise ValueError("not this size")
+
+    monkeypatch.setattr(candidates, "prepare", fails)
+    with pytest.raises(TooShort, match="no candidate takes this number"):
+        per_row({CALL: 1e-3})
+
+
+def test_the_recommended_candidate_is_prepared_before_the_others(per_row, monkeypatch):
+    prepared = []
+    prepare = candidates.prepare
+
+    def watched(name, case):
+        prepared.append(name)
+        return prepare(name, case)
+
+    monkeypatch.setattr(candidates, "prepare", watched)
+    found = per_row({CALL: 1e-3, FUNCTION: 1e-3, LITERT: 1e-3}, first=LITERT)
+    assert prepared == [LITERT, CALL, FUNCTION]
+    assert list(found.median)[:2] == ["model(x), 1 row", "model(x), 8 rows"]  # still the baseline
+
+
+def test_a_direct_call_that_takes_too_long_leaves_the_recommended_candidate(clock, monkeypatch):
+    case = fake_case()
+    run = clock.candidate(1e-3, first=0.1, result=[1.0])
+    monkeypatch.setitem(candidates._PREPARE, LITERT, lambda case: run)
+    state = answers.ModelState(case.loaded, lambda: [1.0])
+    at_1 = {result.name: result for result in ready(clock, {CALL: 9.0, LITERT: 1e-3})}
+    at_1[LITERT].first_call = 0.1
+    found = measure_per_row(lambda: case, 8, 1, at_1, state, 10.0, LITERT)
+    assert list(found.median) == ["LiteRT, 1 row", "LiteRT, 8 rows"]
 
 
 def test_a_sample_lasts_long_enough_for_the_clock():

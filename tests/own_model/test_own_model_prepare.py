@@ -72,8 +72,23 @@ def test_what_would_not_fit_into_the_budget_is_not_begun(fakes, clock):
     assert states[LITERT] == states[XLA] == states[ORT] == prepare.SKIPPED
     assert not {LITERT, XLA, ORT} & set(fakes)
     assert clock.now < 6.1  # the share of the budget for preparing
-    skipped = next(result for result in results if result.name == XLA)
-    assert skipped.why == "the time budget of 10 s is too short for it; give more time"
+    needs = {result.name: result.needs for result in results if result.state == prepare.SKIPPED}
+    # In the order in which they would be prepared, each with those before it: 15, 8 and 20 traces.
+    assert 10 < needs[LITERT] < needs[XLA] < needs[ORT]
+    skipped = next(result for result in results if result.name == LITERT)
+    assert skipped.why == "the time budget of 10 s is too short for it; give about 40 s"
+    longer = prepare_all(budget=1.2 * prepare.round_seconds(needs[ORT])).results
+    assert prepare.SKIPPED not in {result.state for result in longer}
+
+
+@pytest.mark.parametrize(("budget", "times"), [(60, 5), (5, 2), (3, 1)])
+def test_slow_models_are_called_less_often(clock, monkeypatch, budget, times):
+    calls = []
+    slow = clock.candidate(2.0, tell=lambda: calls.append(1), result=ANSWER)
+    monkeypatch.setitem(candidates._PREPARE, CALL, lambda case: slow)
+    prepare.prepare_all(fake_case(ANSWER), TimeBudget(budget), show=False, chosen=[])
+    assert len(calls) <= times
+    assert clock.now < 1.5 * budget
 
 
 def test_a_model_with_many_weights_takes_a_converter_longer(fakes, monkeypatch):
@@ -148,8 +163,57 @@ def test_a_model_that_cannot_answer_becomes_one_sentence():
         def call(self, x, training=False):
             raise ValueError("no such thing")
 
-    with pytest.raises(BadModel, match=r"fails cannot answer the sample: ValueError: .*no such"):
+    with pytest.raises(BadModel) as refused:
         own_model.diagnose(Fails(), shape=(3,), **QUICK)
+    assert str(refused.value) == (
+        "fails cannot answer random numbers: ValueError: no such thing;"
+        " give a sample, as a .npy or .npz file"
+    )
+    with pytest.raises(BadModel, match=r"cannot answer the sample: .*; give another sample"):
+        own_model.diagnose(Fails(), sample=np.ones((1, 3)), **QUICK)
+
+
+def test_a_length_that_was_chosen_and_is_too_short_is_said():
+    series = keras.Sequential([keras.Input((None, 4)), layers.Cropping1D(50)])
+    with pytest.raises(BadModel) as refused:
+        own_model.diagnose(series, **QUICK)
+    text = str(refused.value)
+    assert "must be smaller than the input length" in text
+    assert "Exception encountered" not in text
+    assert text.endswith(
+        "the size 32 was chosen because the model leaves it open: try a larger one, such as"
+        " --shape 1024,4"
+    )
+
+
+@pytest.mark.parametrize("in_graph", [False, True], ids=["always", "in a graph only"])
+def test_a_model_that_ends_the_program_does_not_end_this_one(in_graph):
+    class Exits(keras.Model):
+        def call(self, x, training=False):
+            if in_graph and tf.executing_eagerly():
+                return x * 2
+            raise SystemExit(3)
+
+    reason = "code of the model ended the program, with sys.exit(3)"
+    if in_graph:
+        d = own_model.diagnose(Exits(), shape=(3,), candidates=[FUNCTION, XLA], **QUICK)
+        assert d.refused[FUNCTION] == d.refused[XLA] == f"failed: {reason}"
+        assert f"{FUNCTION}, {XLA}: failed: {reason}" in repr(d.table)
+        return
+    with pytest.raises(BadModel, match=r"exits cannot be measured: code of the model ended"):
+        own_model.diagnose(Exits(), shape=(3,), **QUICK)
+
+
+def test_answers_that_are_no_numbers_are_named():
+    class Log(layers.Layer):
+        def call(self, x):
+            return tf.math.log(x - 2.0)
+
+    model = keras.Sequential([keras.Input((4,)), Log()])
+    d = own_model.diagnose(model, candidates=[FUNCTION], **QUICK)
+    note = "in the answer of the model, all numbers are NaN: check the input"
+    assert note in d.conditions and note in d.facts.values()
+    assert note in repr(d)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +315,11 @@ def test_a_model_that_answers_at_random_is_told_from_one_that_remembers():
             "ONNX has no operation LookupTableFindV2",
         ),
         (ORT, "FAIL : Type Error: Type parameter (T) of Optype", "mixes data types"),
+        (
+            LITERT,
+            "<frozen runpy>:198:1: error: 'tf.TensorListReserve' op requires element_dtype to be",
+            "does not convert the operation TensorListReserve as this model uses it",
+        ),
         (LITERT, "failed to allocate memory for 1 GB", "not have enough memory"),
         (FUNCTION, "(No registered 'Where' OpKernel", "RuntimeError: (No registered"),
     ],

