@@ -31,7 +31,7 @@ LESSONS ?= $(sort $(wildcard notebooks/*.ipynb notebooks/trials/*.ipynb))
 refresh: $(READY) ## run lessons and trials and store their outputs: make refresh LESSONS=notebooks/02*.ipynb
 	$(PY) tools/refresh.py $(LESSONS)
 
-pages: $(READY) ## bring the generated parts of README.md, labkit/README.md and CLAIMS.md up to date
+pages: $(READY) ## bring the index pages, CLAIMS.md and the generated parts of README.md and labkit/README.md up to date
 	$(PY) tools/pages.py
 
 notebooks: $(READY) ## check the contract for lessons and trials; FIX=1 repairs kernelspec, ids and metadata

@@ -14,7 +14,7 @@ PAGES = [
     *sorted((ROOT / "notebooks").glob("*.md")),
     *sorted((ROOT / "teaching").rglob("*.md")),
 ]
-CODE = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)
+CODE = re.compile(r"```.*?```|``.+?``|`[^`]+`", re.DOTALL)
 # The examples in docstrings belong to someone or somebody.
 PATH_OF_A_MACHINE = re.compile(r"/root/|/work/|/home/(?!some(?:one|body)\b)\w|C:\\\\?Users")
 PACKAGE_INDEX = re.compile(r"files\.pythonhosted|pypi\.org/simple|index-url\s+http")
@@ -32,7 +32,17 @@ def current():
     return pages.pages()
 
 
-MADE = [pages.README, pages.FOLDER, pages.NAMES, pages.LESSON_01, pages.claims_page.PAGE]
+MADE = [
+    pages.README,
+    pages.FOLDER,
+    pages.NAMES,
+    pages.LESSON_01,
+    pages.claims_page.PAGE,
+    pages.index_pages.SYMPTOMS,
+    pages.index_pages.GLOSSARY,
+    pages.index_pages.CHEATSHEET,
+    pages.index_pages.FLOW,
+]
 
 
 @pytest.mark.parametrize("page", MADE, ids=name_of)

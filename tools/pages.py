@@ -4,7 +4,8 @@
   of `labkit.compare`, which lesson 01 shows as well;
 - notebooks/README.md: the same map, for those who read the folder;
 - labkit/README.md: the parts and the public names of labkit, from their docstrings;
-- notebooks/CLAIMS.md as a whole, see claims_page.py.
+- notebooks/CLAIMS.md as a whole, see claims_page.py;
+- notebooks/SYMPTOMS.md, GLOSSARY.md and CHEATSHEET.md as a whole, see index_pages.py.
 """
 
 import importlib
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import claims_page
+import index_pages
 
 import labkit
 from labkit import own_model
@@ -67,6 +69,7 @@ def pages() -> dict[Path, str]:
         NAMES: names,
         LESSON_01: lesson,
         claims_page.PAGE: claims_page.page(),
+        **index_pages.pages(),
     }
 
 

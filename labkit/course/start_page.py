@@ -21,9 +21,9 @@ from .workspace import START_PAGE, Record, free_name_beside, lessons, notebooks,
 
 # Pages that a lesson or a search leads to, in this order, with what a learner finds there.
 PAGES = {
-    "SYMPTOMS.md": "from what you see (a warning, an error, a slow loop) to its lesson",
-    "CHEATSHEET.md": "situation and remedy, on one page",
-    "GLOSSARY.md": "the words of the course",
+    "SYMPTOMS.md": "a warning, an error text or a complaint, what it means, the lines to change",
+    "CHEATSHEET.md": "ways to call a model, what traces again, what freezes, on two printed pages",
+    "GLOSSARY.md": "each term in a sentence or two, and the lesson that explains it",
     "CLAIMS.md": "every claim that was tried, with its verdict",
 }
 CHECK = re.compile(r"\.check\(\s*[\"'](\d\d\.\d+)[\"']")
