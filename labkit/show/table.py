@@ -12,6 +12,7 @@ _CAPTION_STYLE = "caption-side:top;text-align:left;padding:0 0 0.25em"
 _CELL_STYLE = "white-space:normal;vertical-align:top;padding:0.35em min(0.6em, 0.6vw)"
 # There, and only there, short cells break too; before that it is the long texts that shrink.
 _MIN_WIDTH = "min-width:min({width:.1f}em, 20vw - 80px)"
+_MANY_COLUMNS = 6  # from here on that is too much: a column has as much as its counts need
 _SHORT_CELL = 24  # characters
 _WIDTH_OF_LETTER = 0.55  # em, on average
 # Of numbers, in em. Not by their letters: the page of another run must differ in the numbers only.
@@ -124,11 +125,14 @@ class Table:
 
     def _short_widths(self) -> list[float]:
         """Return the width of each column in em, as far as its cells are short."""
+        are_many = len(self.columns) >= _MANY_COLUMNS
         widths = []
         for i, side in enumerate(self._sides):
             width = 0.0
             for row in self.cells:
-                if len(row[i]) <= _SHORT_CELL:
+                if are_many and _is_count(row[i]):
+                    width = max(width, _WIDTH_OF_LETTER * len(row[i]))
+                elif len(row[i]) <= _SHORT_CELL:
                     width = max(width, _width(row[i], is_number=side == "right"))
             widths.append(width)
         return widths
@@ -136,6 +140,10 @@ class Table:
 
 def _is_number(text: str) -> bool:
     return MARK in text or text[:1].isdigit()
+
+
+def _is_count(text: str) -> bool:
+    return text.replace(",", "").isdigit()
 
 
 def _width(cell: str, is_number: bool) -> float:
