@@ -16,7 +16,6 @@ from claims_page import (
     trials,
     tried,
 )
-from contract import FIRST_EDITION
 
 
 def name_of(claim):
@@ -99,12 +98,11 @@ def test_a_claim_has_one_sentence_and_one_verdict_wherever_it_occurs(here):
     counts = {id: claims[0] for id, claims in by_id(here).items()}
     wrong = []
     for claim in differing(here):
-        if name_of(claim) not in FIRST_EDITION:
-            first = counts[claim.id]
-            wrong.append(
-                f"{claim.id} in {claim.notebook}: {claim.text!r} {claim.verdict}, but in "
-                f"{first.notebook}: {first.text!r} {first.verdict}"
-            )
+        first = counts[claim.id]
+        wrong.append(
+            f"{claim.id} in {claim.notebook}: {claim.text!r} {claim.verdict}, but in "
+            f"{first.notebook}: {first.text!r} {first.verdict}"
+        )
     assert not wrong, "\n".join(wrong)
 
 

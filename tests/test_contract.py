@@ -2,8 +2,6 @@
 
 import pytest
 from contract import (
-    FIRST_EDITION,
-    FIRST_EDITION_SECTIONS,
     RULES,
     SECTIONS,
     START_PAGE,
@@ -52,20 +50,17 @@ def test_the_first_lesson_may_be_shorter(tmp_path):
             assert list(rule(lesson)) == [], name
 
 
-def test_a_lesson_of_the_first_edition_has_its_sections_and_may_be_longer(tmp_path):
-    name = f"02_{sorted(FIRST_EDITION)[0]}.ipynb"
-    lesson = good(tmp_path, name, FIRST_EDITION_SECTIONS)
+def test_a_lesson_that_is_too_long_or_has_too_many_rounds_is_split(tmp_path):
+    lesson = good(tmp_path, "02_long.ipynb")
     lesson.raw["cells"].extend([code("x")] * 100)
-    assert list(RULES["has_the_sections_in_order"](lesson)) == []
-    assert list(RULES["fits_one_sitting"](lesson)) == []
+    (said,) = RULES["fits_one_sitting"](lesson)
+    assert "at most 110 are allowed" in said
     del lesson.cells  # it is cached
-    lesson.path = tmp_path / "02_rewritten.ipynb"
-    assert list(RULES["has_the_sections_in_order"](lesson))
-    assert list(RULES["fits_one_sitting"](lesson))
-
-
-def test_every_name_in_the_list_of_the_first_edition_is_a_lesson():
-    assert {path.stem.partition("_")[2] for path in LESSONS} >= FIRST_EDITION
+    titles = [{"cell_type": "markdown", "source": f"## Round {k}"} for k in range(3)]
+    at(lesson.raw, "## Explore")
+    place = lesson.raw["cells"].index(at(lesson.raw, "## Explore"))
+    lesson.raw["cells"][place:place] = titles
+    assert any("rounds are expected" in said for said in RULES["has_the_sections_in_order"](lesson))
 
 
 def test_the_last_lesson_leads_to_the_start_page(tmp_path):

@@ -38,7 +38,7 @@ for kind in ("ratio", "times", "rounds", "break-even"):
     CASES[f"{kind} of nine"] = ("several", kind, {})
 for result_name in ("timing", "count", "memory", "ops", "cost", "profile"):
     CASES[result_name] = (result_name, None, {})
-NAMES = [*CASES, "timeline", "ladder", "roofline", "cost of one row"]
+NAMES = [*CASES, "latency", "timeline", "ladder", "roofline", "cost of one row"]
 
 
 def results_and_kinds():
@@ -83,6 +83,9 @@ def draw_all(seed=0, scale=1.0):
     figures["ladder"] = plots.ladder({"small": results["several"], "wide": results["several"]})
     points = {"one row": (0.5, 1e9 * scale), "many rows": (100.0, 5e10 * scale)}
     figures["cost of one row"] = plots.cost_of_one_row(results["several"], {"candidate 8": 1000})
+    waits = [0.001 * scale] * 99 + [0.1 * scale]
+    loads = {1: ([0.001 * scale], 0.002 * scale), 16: (waits, 0.05 * scale)}
+    figures["latency"] = plots.latency({"alone": loads, "drain": {16: (waits, 0.02 * scale)}})
     figures["roofline"] = plots.roofline(1e11 * scale, 1e10 * scale, points)
     assert set(figures) == set(NAMES)
     return figures
@@ -157,7 +160,7 @@ def constant(name_and_seconds, *, baseline=None, **options):
 def test_every_function_of_the_module_is_drawn_here():
     functions = {name for name, value in vars(plots).items() if hasattr(value, "__wrapped__")}
     kinds = {str(param.values[1]).replace("-", "_") for param in RESULTS_AND_KINDS}
-    assert functions == kinds | {"timeline", "roofline", "cost_of_one_row"}
+    assert functions == kinds | {"timeline", "roofline", "cost_of_one_row", "latency"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -876,3 +879,17 @@ def test_the_newest_candidate_is_dark_and_costs_are_per_row():
 def test_rows_of_no_candidate_are_an_error():
     with pytest.raises(ValueError, match="no candidate 'c'"):
         plots.cost_of_one_row(constant({"a": 1.0, "b": 2.0}), {"c": 3})
+
+
+def test_latency_gives_the_waits_and_the_throughput_of_the_highest_load():
+    waits = [0.001] * 98 + [0.05, 0.1]
+    drawn = plots.latency({"drain": {1: ([0.001], 0.001), 16: (waits, 0.5)}}, of="clients")
+    assert drawn.caption == "With 16 clients: drain ≈200 rows/s, p50 ≈1.00 ms, p99 ≈50.5 ms."
+    ax = drawn.figure.axes[0]
+    assert ax.get_ylim()[1] > 50
+    assert {text.get_text().strip() for text in ax.texts} == {"1", "16"}
+
+
+def test_latency_needs_a_load():
+    with pytest.raises(ValueError, match="at least one"):
+        plots.latency({"drain": {}})

@@ -47,37 +47,15 @@ NOT_IN_FIRST = {
     "It breaks like this",
     "In practice",
 }
-# Lessons of the first edition, by name without number: they have its sections and its length until
-# they are rewritten. A lesson that is leaves this list.
-FIRST_EDITION = {
-    "saved_models",
-    "loading_in_a_loop",
-    "make_it_fast",
-    "your_own_model",
-}
-FIRST_EDITION_SECTIONS = [
-    "What you will learn",
-    "What you need",
-    "The complaint",
-    "Setup",
-    "Explore",
-    "It breaks like this",
-    "Your turn",
-    "Folklore on trial",
-    "In practice",
-    "Recap",
-    "Check yourself",
-    "Further reading",
-    "Next",
-]
 # A unit for one sitting.
 MOST_MINUTES = 45
 MOST_CELLS = 110
 MOST_CLAIMS = 6
+MOST_ROUNDS = 3
 # Where the last lesson leads to.
 START_PAGE = "README.md"
 COME_BACK = "**Run > Run All Above Selected Cell**"
-LONG_SECTIONS = {"In practice", "Recap", "Check yourself", "Further reading", "Next"}
+LONG_SECTIONS = {"In practice", "Recap", "Check yourself", "Next"}
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 CODE_SPAN = re.compile(r"(`+)[^`]+\1")
 DETAILS = re.compile(r"<details.*?</details>", re.DOTALL)
@@ -231,18 +209,6 @@ class Lesson:
     def is_first(self) -> bool:
         """Whether this is lesson 00."""
         return self.path.name.startswith("00_")
-
-    @property
-    def is_of_the_first_edition(self) -> bool:
-        """Whether it still has the sections and the length of the first edition."""
-        return self.path.stem.partition("_")[2] in FIRST_EDITION
-
-    @property
-    def sections(self) -> list[str]:
-        """The sections that it needs, in their order, without its rounds."""
-        if self.is_of_the_first_edition:
-            return FIRST_EDITION_SECTIONS
-        return SECTIONS
 
     @cached_property
     def cells(self) -> list[Cell]:
@@ -476,27 +442,27 @@ def opens_with_a_question(lesson: Lesson) -> Iterator[str]:
 @rule
 def has_the_sections_in_order(lesson: Lesson) -> Iterator[str]:
     titles = [title for level, title in lesson.headings if level == 2]
-    known = [title for title in titles if title in lesson.sections]
-    for title in lesson.sections:
+    known = [title for title in titles if title in SECTIONS]
+    for title in SECTIONS:
         optional = lesson.is_first and title in NOT_IN_FIRST
         if title not in known and not optional:
             yield f"the section {title!r} is missing"
-    if known != [title for title in lesson.sections if title in known]:
+    if known != [title for title in SECTIONS if title in known]:
         yield f"sections are in another order, or occur twice: {known}"
     yield from _misplaced_rounds(lesson, titles)
 
 
 def _misplaced_rounds(lesson: Lesson, titles: list[str]) -> Iterator[str]:
-    rounds = [title for title in titles if title not in lesson.sections]
+    rounds = [title for title in titles if title not in SECTIONS]
     start = 0
     if "Setup" in titles:
         start = titles.index("Setup") + 1
     if titles[start : start + len(rounds)] != rounds:
         yield f"these are not sections, and do not follow 'Setup': {rounds}"
     fewest = 1 if lesson.is_first else 2
-    most = 4 if lesson.is_of_the_first_edition else 3
-    if not fewest <= len(rounds) <= most:
-        yield f"{fewest} to {most} rounds are expected after 'Setup', found {len(rounds)}: {rounds}"
+    if not fewest <= len(rounds) <= MOST_ROUNDS:
+        allowed = f"{fewest} to {MOST_ROUNDS}"
+        yield f"{allowed} rounds are expected after 'Setup', found {len(rounds)}: {rounds}"
 
 
 @rule
@@ -548,8 +514,6 @@ def says_its_true_minutes(lesson: Lesson) -> Iterator[str]:
 
 @rule
 def fits_one_sitting(lesson: Lesson) -> Iterator[str]:
-    if lesson.is_of_the_first_edition:
-        return
     minutes = sum(cell.minutes for cell in lesson.cells)
     if minutes > MOST_MINUTES + 0.5:
         yield f"it takes {minutes:.0f} minutes; at most {MOST_MINUTES} are allowed: split or cut it"
@@ -830,14 +794,12 @@ def writes_no_measured_number(lesson: Lesson) -> Iterator[str]:
 @rule
 def has_the_numbers_its_text_speaks_of(lesson: Lesson) -> Iterator[str]:
     """A text that names a number which no cell holds or shows may contradict what a reader sees."""
-    if lesson.is_of_the_first_edition:
-        return
     shown = set()
     for cell in lesson.code:
         shown.update(_numbers(cell.text))
         for output in cell.outputs:
             shown.update(_numbers(_text_of(output)))
-    others = set(lesson.sections) - {"Explore", "It breaks like this"}
+    others = set(SECTIONS) - {"Explore", "It breaks like this"}
     for cell in lesson.markdown[1:]:
         if cell.section not in others:
             text = NOT_A_COUNT.sub(" ", cell.prose)

@@ -15,6 +15,7 @@ from .figure import (
     COLOURS,
     Figure,
     label_line_ends,
+    label_points,
     label_sizes,
     mark_guess,
     new_axes,
@@ -1219,3 +1220,77 @@ def _cost_caption(seconds: Mapping[str, float]) -> str:
     first, newest = seconds[names[0]], seconds[names[-1]]
     saved = measured(first / newest, "×")
     return f"What one row costs now: {costs}. {names[0]} costs {saved} as much as {names[-1]}."
+
+
+# ---- latency: how many requests, and how long does each wait? ----
+
+
+@with_course_style
+def latency(
+    loads: Mapping[str, Mapping[int, tuple[Sequence[float], float]]], of: str = "callers"
+) -> Figure:
+    """Plot how long requests waited against how many were answered per second, at several loads.
+
+    Parameters
+    ----------
+    loads : dict of str to dict of int to (sequence of float, float)
+        By the name of the server and by its load, such as the number of callers: how long each
+        request waited, and how long all of them took together, in seconds.
+    of : str
+        What the load is, for the axis.
+
+    Returns
+    -------
+    Figure
+        A line for each server. A point stands at the wait that half of the requests did not exceed
+        (p50), with its load beside it, and a thin line leads up to the wait that 99 in 100 did not
+        exceed (p99).
+
+    Raises
+    ------
+    ValueError
+        There is nothing to plot.
+
+    Examples
+    --------
+    >>> latency({"alone": {1: ([0.001, 0.002], 0.003), 4: ([0.004] * 4, 0.004)}})
+    With 4 callers: alone ≈1,000 rows/s, p50 ≈4.00 ms, p99 ≈4.00 ms.
+    """
+    import numpy as np
+
+    if not any(loads.values()):
+        raise ValueError("latency needs at least one server and one load")
+    fig, ax = new_axes(height=4.6)
+    points: dict[str, tuple[float, float]] = {}
+    colours: dict[str, str] = {}
+    words = []
+    for i, (name, by_load) in enumerate(loads.items()):
+        look = style(i)
+        rates, halves, late_times = [], [], []
+        for load, (waited, seconds) in by_load.items():
+            p50, p99 = np.percentile(waited, [50, 99])
+            rates.append(len(waited) / seconds)
+            halves.append(p50)
+            late_times.append(p99)
+            label = f"{load}{' ' * i}"  # the same load of each server needs a key of its own
+            points[label] = (rates[-1], 1e3 * p50)
+            colours[label] = look["color"]
+        ax.loglog(rates, 1e3 * np.array(halves), **look, label=name)
+        ax.vlines(
+            rates, 1e3 * np.array(halves), 1e3 * np.array(late_times), color=look["color"], lw=1
+        )
+        answered = measured(rates[-1], "rows/s")
+        waits = f"p50 {duration(halves[-1])}, p99 {duration(late_times[-1])}"
+        words.append(f"{name} {answered}, {waits}")
+    ax.set_xlabel(f"throughput in rows/s; beside each point: {of}")
+    ax.set_ylabel("latency in ms: p50, up to p99")
+    plain_log_axis(ax.xaxis)
+    plain_log_axis(ax.yaxis)
+    ax.legend(loc="upper left")
+    label_points(ax, points, colours)
+    most = max(load for by_load in loads.values() for load in by_load)
+    alt = (
+        "Chart of latency against throughput, both on logarithmic axes, with a line for each of "
+        f"{listed(list(loads))} and a point for each number of {of}."
+    )
+    return Figure(fig, f"With {most} {of}: {'; '.join(words)}.", alt)

@@ -1,6 +1,9 @@
 """Wrong answers that people give in lesson 10, and a part of the message that each must get."""
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -71,34 +74,121 @@ def saves_keras(model, path):
     model.save(str(path) + ".keras")
 
 
-def one_after_the_other(fetch, score, ids):
-    return score(np.stack([fetch(id) for id in ids]))
+def numbers_in(base):
+    return [int(path.name) for path in base.iterdir() if path.name.isdigit()]
 
 
-def a_call_per_row(fetch, score, ids):
-    with ThreadPoolExecutor(8) as pool:
-        return np.concatenate(list(pool.map(lambda id: score(fetch(id)[None]), ids)))
+def under_its_number(model, base):
+    number = max(numbers_in(base), default=0) + 1
+    model.export(base / str(number), verbose=False)
+    return number
 
 
-def as_they_come(fetch, score, ids):
-    with ThreadPoolExecutor(8) as pool:
-        futures = [pool.submit(fetch, id) for id in ids]
-        return score(np.stack([future.result() for future in as_completed(futures)]))
+def copied_there(model, base):
+    number = max(numbers_in(base), default=0) + 1
+    with tempfile.TemporaryDirectory() as home:
+        model.export(Path(home) / "model", verbose=False)
+        shutil.copytree(Path(home) / "model", base / str(number))
+    return number
 
 
-def a_thread_per_id(fetch, score, ids):
-    with ThreadPoolExecutor(len(ids)) as pool:
-        return score(np.stack(list(pool.map(fetch, ids))))
+def from_elsewhere(model, base):
+    number = max(numbers_in(base), default=0) + 1
+    with tempfile.TemporaryDirectory() as home:
+        model.export(Path(home) / "model", verbose=False)
+        os.replace(Path(home) / "model", base / str(number))
+    return number
 
 
-def as_many_threads_as_python_likes(fetch, score, ids):
-    with ThreadPoolExecutor() as pool:
-        return score(np.stack(list(pool.map(fetch, ids))))
+def gives_up(model, base):
+    model.export(base / "new.part", verbose=False)
+    number = max(numbers_in(base), default=0) + 1
+    (base / "new.part").rename(base / str(number))
+    return number
 
 
-def forgets_to_return(fetch, score, ids):
-    with ThreadPoolExecutor(8) as pool:
-        score(np.stack(list(pool.map(fetch, ids))))
+def counts_the_versions(model, base):
+    model.export(base / "new.part", verbose=False)
+    number = len(numbers_in(base)) + 1
+    while True:
+        try:
+            os.replace(base / "new.part", base / str(number))
+            return number
+        except OSError:
+            number += 1
+
+
+def by_alphabet(model, base):
+    part = base / "new.part"
+    model.export(part, verbose=False)
+    number = int(max((path.name for path in base.iterdir() if path.name.isdigit()), default=0)) + 1
+    while True:
+        try:
+            os.rename(part, base / str(number))
+            return number
+        except OSError:
+            number += 1
+
+
+def the_same_number_again(model, base):
+    model.export(base / "new.part", verbose=False)
+    number = max(numbers_in(base), default=0) + 1
+    while True:
+        try:
+            os.replace(base / "new.part", base / str(number))
+            return number
+        except OSError:
+            continue
+
+
+def reserves_the_number(model, base):
+    model.export(base / "new.part", verbose=False)
+    number = max(numbers_in(base), default=0) + 1
+    while (base / str(number)).exists():
+        number += 1
+    (base / str(number)).mkdir()
+    os.replace(base / "new.part", base / str(number))
+    return number
+
+
+def throws_the_other_away(model, base):
+    model.export(base / "new.part", verbose=False)
+    number = max(numbers_in(base), default=0) + 1
+    try:
+        os.replace(base / "new.part", base / str(number))
+    except OSError:
+        shutil.rmtree(base / str(number))
+        os.replace(base / "new.part", base / str(number))
+    return number
+
+
+def leaves_its_folder(model, base):
+    part = base / "new.part"
+    model.export(part / "model", verbose=False)
+    number = max(numbers_in(base), default=0) + 1
+    while True:
+        try:
+            os.replace(part / "model", base / str(number))
+            return number
+        except OSError:
+            number += 1
+
+
+def a_text_for_a_number(model, base):
+    part = base / "new.part"
+    model.export(part, verbose=False)
+    number = max(numbers_in(base), default=0) + 1
+    while True:
+        try:
+            return part.replace(base / str(number)).name
+        except OSError:
+            number += 1
+
+
+def no_number(model, base):
+    part = base / "new.part"
+    model.export(part, verbose=False)
+    os.replace(part, base / str(max(numbers_in(base), default=0) + 1))
 
 
 def no_cast(signature):
@@ -162,12 +252,18 @@ WRONG = [
     ("10.2", "by TensorFlow", by_tensorflow, "the input is called inputs"),
     ("10.2", "with the rows seen", with_the_rows_seen, "the number of rows is frozen"),
     ("10.2", "saves Keras's format", saves_keras, "no SavedModel in the folder"),
-    ("10.3", "one after the other", one_after_the_other, "one fetch at a time"),
-    ("10.3", "a call per row", a_call_per_row, "calls of the model for"),
-    ("10.3", "as they come", as_they_come, "the result is wrong"),
-    ("10.3", "a thread per id", a_thread_per_id, "at most eight"),
-    ("10.3", "any number of threads", as_many_threads_as_python_likes, "at most eight"),
-    ("10.3", "forgets to return", forgets_to_return, "is a `return` missing?"),
+    ("10.3", "under its number", under_its_number, "was written under its number"),
+    ("10.3", "copied there", copied_there, "was written under its number"),
+    ("10.3", "from elsewhere", from_elsewhere, "outside base"),
+    ("10.3", "gives up", gives_up, "another writer took the number"),
+    ("10.3", "counts the versions", counts_the_versions, "wanted: the version 14"),
+    ("10.3", "by alphabet", by_alphabet, "wanted: the version 14"),
+    ("10.3", "the same number again", the_same_number_again, "wanted: the next number"),
+    ("10.3", "reserves the number", reserves_the_number, "an empty folder"),
+    ("10.3", "throws the other away", throws_the_other_away, "the version 14"),
+    ("10.3", "leaves its folder", leaves_its_folder, "left behind in base: new.part"),
+    ("10.3", "a text for a number", a_text_for_a_number, "as a number"),
+    ("10.3", "no number", no_number, "is a `return` missing?"),
     ("10.4", "no cast", no_cast, "is refused with"),
     ("10.4", "no check", no_check, "a ValueError"),
     ("10.4", "too late", too_late, "a check before the call"),

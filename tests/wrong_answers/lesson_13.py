@@ -1,197 +1,234 @@
 """Wrong answers that people give in lesson 13, and a part of the message that each must get."""
 
-import asyncio
+import math
 
 import numpy as np
 import tensorflow as tf
 
+from labkit import own_model
+
+# ---- 13.1 ----
+
 
 def eager(model):
-    return lambda row: model(row)
+    return lambda request: float(model(np.array([request], "float32"))[0, 0])
 
 
 def one_graph(model):
-    return tf.function(model)
+    graph = tf.function(model)
+    return lambda request: float(graph(np.array([request], "float32"))[0, 0])
 
 
-def a_graph_per_row(model):
-    return lambda row: tf.function(model)(row)
+def a_graph_per_request(model):
+    return lambda request: float(tf.function(model)(np.array([request], "float32"))[0, 0])
+
+
+def layers_of(model):
+    return [layer.get_weights() for layer in model.layers if layer.weights]
 
 
 def relu_at_the_end(model):
-    weights = [w.numpy() for w in model.weights]
+    def score(request):
+        x = request
+        for kernel, bias in layers:
+            x = np.maximum(x @ kernel + bias, 0)
+        return float(1 / (1 + np.exp(-x[0])))
 
-    def answer(row):
-        for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
-            row = np.maximum(row @ kernel + bias, 0)
-        return row
+    layers = layers_of(model)
+    return score
+
+
+def without_biases(model):
+    *hidden, (kernel, _) = layers_of(model)
+
+    def score(request):
+        x = request
+        for weights, _ in hidden:
+            x = np.maximum(x @ weights, 0)
+        return float(1 / (1 + np.exp(-(x @ kernel)[0])))
+
+    return score
+
+
+def no_sigmoid(model):
+    *hidden, (kernel, bias) = layers_of(model)
+
+    def score(request):
+        x = request
+        for weights, shift in hidden:
+            x = np.maximum(x @ weights + shift, 0)
+        return float((x @ kernel + bias)[0])
+
+    return score
+
+
+def an_array(model):
+    *hidden, (kernel, bias) = layers_of(model)
+
+    def score(request):
+        x = request
+        for weights, shift in hidden:
+            x = np.maximum(x @ weights + shift, 0)
+        return 1 / (1 + np.exp(-(x @ kernel + bias)))
+
+    return score
+
+
+def the_score_itself(model):
+    return float(model(np.zeros((1, 20), "float32"))[0, 0])
+
+
+# ---- 13.2 ----
+
+
+def indices(engine):
+    return engine.get_input_details()[0]["index"], engine.get_output_details()[0]["index"]
+
+
+def run(engine, rows):
+    into, out = indices(engine)
+    engine.set_tensor(into, rows)
+    engine.invoke()
+    return engine.get_tensor(out)
+
+
+def prepared_in_every_call(content):
+    return lambda rows: run(own_model.litert_interpreter(content, rows.shape), rows)
+
+
+def resized_in_every_call(content):
+    engine = own_model.litert_interpreter(content, (1, 20))
+
+    def answer(rows):
+        engine.resize_tensor_input(indices(engine)[0], rows.shape)
+        engine.allocate_tensors()
+        return run(engine, rows)
 
     return answer
 
 
-def answers_at_once(model):
-    return model(np.zeros((1, 10), "float32"))
+def row_by_row(content):
+    engine = own_model.litert_interpreter(content, (1, 20))
+    return lambda rows: np.concatenate([run(engine, row[None]) for row in rows])
 
 
-def a_graph_per_size(model, most):
+def one_size_only(content):
+    engine = own_model.litert_interpreter(content, (3, 20))
+    return lambda rows: run(engine, rows)
+
+
+def the_padding_left(content):
+    engine = own_model.litert_interpreter(content, (32, 20))
+    return lambda rows: run(engine, np.pad(rows, ((0, 32 - len(rows)), (0, 0))))
+
+
+def an_interpreter(content):
+    return own_model.litert_interpreter(content, (1, 20))
+
+
+# ---- 13.3 ----
+
+
+def arithmetic_alone(shapes, peak, bandwidth):
+    return math.ceil(peak / bandwidth)
+
+
+def without_activations(shapes, peak, bandwidth):
+    each = 2 * sum(a * b for a, b in shapes) / peak
+    once = 4 * sum(a * b + b for a, b in shapes) / bandwidth
+    return max(1, math.ceil(once / each))
+
+
+def one_operation_a_weight(shapes, peak, bandwidth):
+    each = sum(a * b for a, b in shapes) / peak
+    more = 4 * sum(a + b for a, b in shapes) / bandwidth
+    once = 4 * sum(a * b + b for a, b in shapes) / bandwidth
+    if each <= more:
+        return None
+    return max(1, math.ceil(once / (each - more)))
+
+
+def not_rounded(shapes, peak, bandwidth):
+    each = 2 * sum(a * b for a, b in shapes) / peak
+    more = 4 * sum(a + b for a, b in shapes) / bandwidth
+    once = 4 * sum(a * b + b for a, b in shapes) / bandwidth
+    if each <= more:
+        return None
+    return max(1.0, once / (each - more))
+
+
+def never_none(shapes, peak, bandwidth):
+    each = 2 * sum(a * b for a, b in shapes) / peak
+    more = 4 * sum(a + b for a, b in shapes) / bandwidth
+    once = 4 * sum(a * b + b for a, b in shapes) / bandwidth
+    return max(1, math.ceil(once / (each - more)))
+
+
+def forgets_to_return(shapes, peak, bandwidth):
+    max(1, math.ceil(peak / bandwidth))
+
+
+# ---- 13.4 ----
+
+
+def convolved(model, order=(2, 0, 1, 3), step=2, is_shifted=True):
+    first, second, _, last = [layer.get_weights() for layer in model.layers]
+    view = np.lib.stride_tricks.sliding_window_view
+
+    def answer(x):
+        for kernel, bias in (first, second):
+            windows = view(x, (3, 3), axis=(1, 2))[:, ::step, ::step]
+            x = np.tensordot(windows, kernel.transpose(order), 3)
+            x = np.maximum(x + bias if is_shifted else x, 0)
+        return x.reshape(len(x), -1) @ last[0] + last[1]
+
+    return answer
+
+
+def kernel_turned(model):
+    return convolved(model, order=(2, 1, 0, 3))
+
+
+def every_window(model):
+    return convolved(model, step=1)
+
+
+def no_bias(model):
+    return convolved(model, is_shifted=False)
+
+
+def eager_images(model):
+    return model
+
+
+def as_a_graph(model):
     return tf.function(model)
 
 
-def any_size(model, most):
-    return tf.function(model, input_signature=[tf.TensorSpec((None, 10))])
-
-
-def does_not_cut(model, most):
-    graph = tf.function(model)
-
-    def answer(rows):
-        return graph(np.concatenate([rows, np.zeros((most - len(rows), 10), "float32")]))
-
-    return answer
-
-
-def repeats_the_graph(model, most):
-    def answer(rows):
-        batch = np.concatenate([rows, np.zeros((most - len(rows), 10), "float32")])
-        return tf.function(model)(batch)[: len(rows)]
-
-    return answer
-
-
-def a_call_per_request(model, waiting, most):
-    return [model(waiting.popleft()) for _ in range(len(waiting))]
-
-
-def takes_one_too_many(model, waiting, most):
-    taken, rows = [], 0
-    while waiting and rows < most:
-        taken.append(waiting.popleft())
-        rows += len(taken[-1])
-    answers = model(np.concatenate(taken))
-    return np.split(answers, np.cumsum([len(request) for request in taken])[:-1])
-
-
-def loses_what_does_not_fit(model, waiting, most):
-    taken = []
-    while waiting:
-        request = waiting.popleft()
-        if sum(map(len, taken)) + len(request) > most:
-            break
-        taken.append(request)
-    answers = model(np.concatenate(taken))
-    return np.split(answers, np.cumsum([len(request) for request in taken])[:-1])
-
-
-def splits_a_request(model, waiting, most):
-    rows = np.concatenate(waiting)[:most]
-    waiting.clear()
-    return list(model(rows))
-
-
-def one_array(model, waiting, most):
-    taken = []
-    while waiting and sum(map(len, taken)) + len(waiting[0]) <= most:
-        taken.append(waiting.popleft())
-    return model(np.concatenate(taken))
-
-
-def no_return(model, waiting, most):
-    taken = []
-    while waiting and sum(map(len, taken)) + len(waiting[0]) <= most:
-        taken.append(waiting.popleft())
-    model(np.concatenate(taken))
-
-
-def alone(engine, most):
-    async def answer(row):
-        return engine(row[None])[0]
-
-    return answer
-
-
-def with_a_timer(engine, most):
-    waiting = []
-
-    async def answer(row):
-        future = asyncio.get_running_loop().create_future()
-        waiting.append((row, future))
-        if len(waiting) == 1:
-            await asyncio.sleep(0.002)
-            batch = waiting[:most]
-            del waiting[:most]
-            for (_, other), y in zip(
-                batch, engine(np.stack([row for row, _ in batch])), strict=True
-            ):
-                other.set_result(y)
-        return await future
-
-    return answer
-
-
-def not_a_function(engine, most):
-    return engine(np.zeros((1, 10), "float32"))
-
-
-def no_limit(engine, most):
-    waiting = []
-
-    def flush():
-        batch = waiting[:]
-        waiting.clear()
-        for (_, future), y in zip(batch, engine(np.stack([row for row, _ in batch])), strict=True):
-            future.set_result(y)
-
-    async def answer(row):
-        loop = asyncio.get_running_loop()
-        waiting.append((row, loop.create_future()))
-        if len(waiting) == 1:
-            loop.call_soon(flush)
-        return await waiting[-1][1]
-
-    return answer
-
-
-def everybody_the_same(engine, most):
-    waiting = []
-
-    def flush():
-        batch = waiting[:most]
-        del waiting[:most]
-        if waiting:
-            asyncio.get_running_loop().call_soon(flush)
-        y = engine(np.stack([row for row, _ in batch]))[0]
-        for _, future in batch:
-            future.set_result(y)
-
-    async def answer(row):
-        loop = asyncio.get_running_loop()
-        waiting.append((row, loop.create_future()))
-        if len(waiting) == 1:
-            loop.call_soon(flush)
-        return await waiting[-1][1]
-
-    return answer
-
-
 WRONG = [
-    ("13.1", "eager", eager, "look at the candidates below XLA"),
-    ("13.1", "one graph", one_graph, "look at the candidates below XLA"),
-    ("13.1", "a graph per row", a_graph_per_row, "prepare outside of the answer"),
-    ("13.1", "a maximum too many", relu_at_the_end, "instead of"),
-    ("13.1", "an answer, not a function", answers_at_once, "a function that takes one row"),
-    ("13.2", "a graph per size", a_graph_per_size, "ran 5 times for 5 calls"),
-    ("13.2", "any size", any_size, "a graph of the fixed shape"),
-    ("13.2", "does not cut", does_not_cut, "of the padding cut off"),
-    ("13.2", "a new graph per call", repeats_the_graph, "one trace in all"),
-    ("13.3", "a call per request", a_call_per_request, "model calls with requests"),
-    ("13.3", "one too many", takes_one_too_many, "a call with"),
-    ("13.3", "loses what does not fit", loses_what_does_not_fit, "left as they were"),
-    ("13.3", "splits a request", splits_a_request, "left as they were"),
-    ("13.3", "one array for all", one_array, "one array per request"),
-    ("13.3", "no return", no_return, "is a `return` missing?"),
-    ("13.4", "each alone", alone, "those who wait share a call"),
-    ("13.4", "with a timer", with_a_timer, "timers set"),
-    ("13.4", "not a function", not_a_function, "an async function"),
-    ("13.4", "no limit", no_limit, "at most 32"),
-    ("13.4", "everybody the same", everybody_the_same, "the result is wrong"),
+    ("13.1", "eagerly", eager, "look at the candidates below XLA"),
+    ("13.1", "a graph", one_graph, "look at the candidates below XLA"),
+    ("13.1", "a graph per request", a_graph_per_request, "prepare outside of the score"),
+    ("13.1", "a ReLU at the end", relu_at_the_end, "the result is wrong"),
+    ("13.1", "without biases", without_biases, "the result is wrong"),
+    ("13.1", "no sigmoid", no_sigmoid, "the result is wrong"),
+    ("13.1", "an array", an_array, "a Python float, which JSON takes"),
+    ("13.1", "the score itself", the_score_itself, "wanted: a function that takes one request"),
+    ("13.2", "prepared in every call", prepared_in_every_call, "allocate_tensors was called"),
+    ("13.2", "resized in every call", resized_in_every_call, "allocate_tensors was called"),
+    ("13.2", "row by row", row_by_row, "one for all of them"),
+    ("13.2", "one size only", one_size_only, "Dimension mismatch"),
+    ("13.2", "the padding left", the_padding_left, "32 answers for 3 rows"),
+    ("13.2", "an interpreter", an_interpreter, "a function that takes rows"),
+    ("13.3", "the ridge alone", arithmetic_alone, "wanted: "),
+    ("13.3", "without activations", without_activations, "wanted: "),
+    ("13.3", "one operation a weight", one_operation_a_weight, "wanted: "),
+    ("13.3", "not rounded", not_rounded, "a whole number of rows"),
+    ("13.3", "never None", never_none, "adds more memory than arithmetic"),
+    ("13.3", "forgets to return", forgets_to_return, "is a `return` missing?"),
+    ("13.4", "the kernel turned", kernel_turned, "the result is wrong"),
+    ("13.4", "every window", every_window, "your answer raised"),
+    ("13.4", "no bias", no_bias, "the result is wrong"),
+    ("13.4", "eagerly", eager_images, "NumPy alone"),
+    ("13.4", "as a graph", as_a_graph, "NumPy alone"),
 ]

@@ -201,28 +201,22 @@ MUTATIONS = [
     Mutation(
         "10_saved_models",
         "tf.function removed",
-        'shared = tf.function(lambda rows: score(features=rows)["output_0"])',
-        'shared = lambda rows: score(features=rows)["output_0"]',
+        '{"signature": shared(fast), "tf.function": shared(tf.function(fast))}',
+        '{"signature": shared(fast), "tf.function": shared(fast)}',
     ),
     Mutation(
         "10_saved_models",
         "two candidates swapped",
-        (
-            "one_thread=lambda: [request(i) for i in range(8)],\n"
-            "    four_threads=lambda: list(pools[4].map(request, range(8)))"
-        ),
-        (
-            "one_thread=lambda: list(pools[4].map(request, range(8))),\n"
-            "    four_threads=lambda: [request(i) for i in range(8)]"
-        ),
+        "cost = lab.compare(fast=lambda: fast(row), slow=lambda: slow(row))",
+        "cost = lab.compare(fast=lambda: slow(row), slow=lambda: fast(row))",
     ),
     Mutation(
         "10_saved_models",
         "a wrong result",
-        'one_batch=lambda: score(features=rows[:32])["output_0"].numpy()',
-        'one_batch=lambda: score(features=rows[:32])["output_0"].numpy() * 1.01',
+        '    return score(features=row)["output_0"]',
+        '    return score(features=row)["output_0"] * 1.01',
     ),
-    Mutation("10_saved_models", "an output cleared", 'exports = ["unnamed", "named"', CLEAR),
+    Mutation("10_saved_models", "an output cleared", "found[kind] = [wants(", CLEAR),
     Mutation(
         "11_loading_in_a_loop",
         "two candidates swapped",
@@ -244,6 +238,19 @@ MUTATIONS = [
     Mutation(
         "11_loading_in_a_loop", "an output cleared", "advised_log = drill(advised, arrivals)", CLEAR
     ),
+    Mutation(
+        "12_swap_while_serving",
+        "the drill serves a wrong answer",
+        "answer = float(found[0, 0])",
+        "answer = float(found[0, 0]) + (i < 100)",
+    ),
+    Mutation(
+        "12_swap_while_serving",
+        "the back-off never ends",
+        "min(2 * server.pause, server.longest)",
+        "2 * server.pause",
+    ),
+    Mutation("12_swap_while_serving", "an output cleared", "advised = judge(advised_steps)", CLEAR),
     Mutation(
         "13_make_it_fast",
         "tf.function removed",

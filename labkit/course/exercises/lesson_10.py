@@ -5,8 +5,6 @@ import gc
 import os
 import random
 import tempfile
-import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,13 +12,20 @@ from typing import Any
 from unittest import mock
 
 from ...show.errors import one_line
-from .engine import EXERCISE_TEXT, NotYet, agree, exercise, expect_function, fresh_rows
+from .engine import (
+    EXERCISE_TEXT,
+    NotYet,
+    agree,
+    exercise,
+    expect_function,
+    expect_result,
+    fresh_rows,
+)
 
+LOADING = "What does loading cost?"
 SIGNATURE = "What does a signature want?"
-COST = "What does a call cost, and what makes it faster?"
-CALLERS = "How do many callers share one model?"
+VERSION = "How does a new version appear?"
 BREAKS = "It breaks like this"
-MAX_FETCHES = 8
 
 
 @contextlib.contextmanager
@@ -46,7 +51,7 @@ def _expect_array(answer: Any) -> Any:
     return answer
 
 
-# ---- 08.1 ----
+# ---- 10.1 ----
 
 
 class _LoadRecord:
@@ -129,10 +134,10 @@ def _load_and_score(
         raise NotYet(
             f"model loads during three calls of your function: {calling.model_loads}",
             "none: load the model before make_score returns",
-            COST,
+            LOADING,
         )
     if making.model_loads != 1:
-        raise NotYet(f"model loads in make_score: {making.model_loads}", "one", COST)
+        raise NotYet(f"model loads in make_score: {making.model_loads}", "one", LOADING)
     if record.any_lost():  # today the weights survive that, in older versions they do not
         raise NotYet("nobody keeps the loaded object", "it kept as long as the function is", BREAKS)
 
@@ -163,7 +168,7 @@ def _score(score: Callable, data: Any, name: str, record: _LoadRecord) -> Any:
         ) from error
 
 
-# ---- 08.2 ----
+# ---- 10.2 ----
 
 
 @exercise(
@@ -171,7 +176,7 @@ def _score(score: Callable, data: Any, name: str, record: _LoadRecord) -> Any:
     "export with a name and any number of rows",
     section=SIGNATURE,
     hints=(
-        "Who decides on the name and the shape if you do not? Look at the five ways to save.",
+        "Who decides on the name and the shape if you do not? Look at the table of ways to save.",
         "`model.export(path, input_signature=[...])` takes a `keras.InputSpec` with shape, dtype "
         "and name.",
         "model.export(path, input_signature=[keras.InputSpec(shape=(None, 10), "
@@ -228,120 +233,193 @@ def _expect_signature(path: Path) -> Any:
     return score
 
 
-# ---- 08.3 ----
+# ---- 10.3 ----
+
+_FILES = ("saved_model.pb", "variables/variables.index")
+_MOST_RENAMES = 12
+_OTHER = "of another writer.txt"
 
 
-class _Network:
-    """Rows that take a while to arrive, and a count of how many fetches are under way.
+class _Renames:
+    """Watch the renames to a number in a folder; another writer may take the first such number."""
 
-    The first fetch waits for a second one, and the first that finds seven others for a ninth: each
-    until it comes, or until it is clear that there is none. Of the fetches under way at the same
-    time, the later ones end first.
-    """
+    def __init__(self, base: Path, taken_by_another: int) -> None:
+        self.base = base
+        self.left_to_take = taken_by_another
+        self.renames = 0
+        self.complete: dict[str, set[str]] = {}  # by number: the files when it appeared
 
-    def __init__(self, rows: dict[int, Any]) -> None:
-        self.rows = rows
-        self.fetches = 0
-        self.most_at_once = 0
-        self._under_way = 0
-        self._lock = threading.Lock()
-        self._begun = {2: threading.Event(), MAX_FETCHES + 1: threading.Event()}
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Watch `os.rename` and `os.replace`, which those of pathlib and shutil call."""
+        with (
+            mock.patch.object(os, "rename", self._watching(os.rename)),
+            mock.patch.object(os, "replace", self._watching(os.replace)),
+        ):
+            yield
 
-    def fetch(self, id: int) -> Any:
-        """Wait, then return the row of this id."""
-        with self._lock:
-            self.fetches += 1
-            self._under_way += 1
-            under_way = self._under_way
-            is_record = under_way > self.most_at_once
-            if is_record:
-                self.most_at_once = under_way
-        if under_way in self._begun:
-            self._begun[under_way].set()
-        if is_record and under_way + 1 in self._begun:
-            self._begun[under_way + 1].wait(0.4 if under_way == 1 else 0.1)
-        time.sleep(0.002 * (MAX_FETCHES + 1 - min(under_way, MAX_FETCHES)))
-        with self._lock:
-            self._under_way -= 1
-        return self.rows[id]
+    def _watching(self, rename: Callable) -> Callable:
+        def renamed(source: Any, goal: Any, **options: Any) -> Any:
+            path = Path(os.path.abspath(goal))
+            is_version = path.parent == self.base and path.name.isdigit()
+            if is_version:
+                self._before(Path(os.path.abspath(source)), path)
+            result = rename(source, goal, **options)
+            if is_version:
+                self.complete[path.name] = _files_in(path)
+            return result
 
+        return renamed
 
-class _SumModel:
-    """A model that adds up each row, and remembers the number of rows of each call."""
-
-    def __init__(self) -> None:
-        self.sizes: list[int] = []
-
-    def __call__(self, batch: Any) -> Any:
-        import numpy as np
-
-        batch = np.asarray(batch)
-        if batch.ndim != 2:
+    def _before(self, source: Path, goal: Path) -> None:
+        """Look at a rename that is about to happen; let another writer come first."""
+        self.renames += 1
+        if self.renames > _MOST_RENAMES:
             raise NotYet(
-                f"the model got an array of shape {batch.shape}",
-                "rows of shape (n, 10)",
-                EXERCISE_TEXT,
+                f"{self.renames} attempts to rename to {goal.name}", "the next number", VERSION
             )
-        self.sizes.append(len(batch))
-        return batch.sum(axis=1, keepdims=True)
+        if goal.exists() and not _files_in(goal):
+            raise NotYet(
+                f"an empty folder {goal.name} stands there before its files",
+                "a number that appears with all its files",
+                VERSION,
+            )
+        if self.base not in source.parents:
+            raise NotYet(
+                "the version is written outside base, perhaps on another disk, where no rename "
+                "gets it from",
+                "a name beside the numbers",
+                VERSION,
+            )
+        if self.left_to_take and not goal.exists():
+            self.left_to_take -= 1
+            _write_version(goal)
 
 
-@contextlib.contextmanager
-def _many_cores() -> Iterator[None]:
-    """Let `ThreadPoolExecutor()` be as large as on a big machine: one verdict for all machines."""
-    with contextlib.ExitStack() as stack:
-        for name in ("cpu_count", "process_cpu_count"):  # the second since Python 3.13
-            if hasattr(os, name):
-                stack.enter_context(mock.patch.object(os, name, return_value=64))
-        yield
+def _files_in(path: Path) -> set[str]:
+    return {part.relative_to(path).as_posix() for part in path.rglob("*") if part.is_file()}
+
+
+def _write_version(path: Path) -> None:
+    """Write a folder with a file in it, as another writer does."""
+    path.mkdir()
+    (path / _OTHER).write_text("the other's", encoding="utf-8")
 
 
 @exercise(
     "10.3",
-    "fetch with threads, answer in one batch",
-    section=CALLERS,
+    "publish a version that appears complete",
+    section=VERSION,
     hints=(
-        "Which part waits, and which part computes? Only one of them gains from threads.",
-        "`ThreadPoolExecutor(8).map(fetch, ids)` fetches with eight threads and keeps the order; "
-        "`np.stack` makes one batch of the rows.",
-        "with ThreadPoolExecutor(8) as pool: rows = list(pool.map(fetch, ids)). "
-        "Then score(np.stack(rows)).",
+        "Under which name may a half-written version stand, so that no reader takes it? And what "
+        "does a rename do when the number is taken?",
+        '`model.export(base / "new.part")`, then `os.replace(part, base / str(number))` in a '
+        "loop: an OSError says that the number is taken.",
+        'part = base / f"{os.getpid()}.part"; model.export(part, verbose=False). The number is '
+        "max(numbers, default=0) + 1, with numbers from the names that are digits. while True: "
+        "try: os.replace(part, base / str(number)); return number; except OSError: number += 1.",
     ),
 )
-def _check_fetch_and_score(fetch_and_score: Any) -> str:
-    for n in (24, random.randrange(17, 40)):
-        _fetch_and_score_for(fetch_and_score, n)
-    return "the fetches wait together, at most eight of them, and the model is asked once"
+def _check_publish(publish: Any) -> str:
+    start = random.randrange(2, 8)
+    cases: list[tuple[list[int], int]] = [([], 0), ([9, 12], 1), ([start, start + 3], 2)]
+    for versions, taken in cases:
+        _publish_beside(publish, versions, taken)
+    return "each version appears with all its files, under a number that was free"
 
 
-def _fetch_and_score_for(fetch_and_score: Callable, n: int) -> None:
-    """Fetch and score `n` rows; compare, and count the calls of the model and the fetches."""
-    data = fresh_rows(n)
-    ids = random.sample(range(1000), n)
-    network = _Network(dict(zip(ids, data, strict=True)))
-    model = _SumModel()
-    with _many_cores():
-        answers = fetch_and_score(network.fetch, model, ids)
+def _publish_beside(publish: Callable, versions: list[int], taken: int) -> None:
+    """Publish beside these versions while another writer takes numbers; look at what is there."""
+    from ..models import mlp
 
-    calls = len(model.sizes)
-    if answers is not None and calls != 1:
-        raise NotYet(f"{calls} calls of the model for {n} rows", "one, with all rows", COST)
-    agree(answers, data.sum(axis=1, keepdims=True), f"for {n} ids", CALLERS)
-    if network.most_at_once == 1:
+    model = mlp(seed=random.randrange(100))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        base = Path(os.path.realpath(home)) / "models"
+        base.mkdir()
+        for version in versions:
+            _write_version(base / str(version))
+        (base / "notes 77.txt").write_text("77", encoding="utf-8")
+        before = {path.name for path in base.iterdir()}
+        wanted = max(versions, default=0) + 1 + taken
+        watch = _Renames(base, taken)
+        number = _published(publish, model, base, watch)
+        expect_result(number, "the number of the version", EXERCISE_TEXT, name="publish")
+        _expect_whole(base, wanted, watch)
+        if number != wanted:
+            raise NotYet(f"publish returned {number!r}", f"{wanted}, as a number", EXERCISE_TEXT)
+        others = {str(wanted - n) for n in range(1, taken + 1)}
+        _expect_nothing_else(base, before | others | {str(wanted)})
+        _expect_its_answers(base / str(wanted), model)
+
+
+def _published(publish: Callable, model: Any, base: Path, watch: _Renames) -> Any:
+    """Call the learner's function; explain the error of a number that is taken."""
+    with watch.watched():
+        try:
+            return publish(model, base)
+        except OSError as error:
+            if not watch.renames:
+                raise
+            raise NotYet(
+                f"another writer took the number, and your function raised {one_line(error)}",
+                "the next number",
+                VERSION,
+            ) from error
+
+
+def _expect_whole(base: Path, wanted: int, watch: _Renames) -> None:
+    """Expect that the version appeared by a rename, with all its files."""
+    path = base / str(wanted)
+    for other in base.glob(f"[0-9]*/{_OTHER}"):
+        if len(list(other.parent.iterdir())) > 1:
+            raise NotYet(
+                f"version {other.parent.name} of another writer has more in it than it had",
+                "the next number",
+                VERSION,
+            )
+    if not path.exists():
+        there = ", ".join(sorted(path.name for path in base.iterdir()))
+        raise NotYet(f"in base there are: {there}", f"the version {wanted}", EXERCISE_TEXT)
+    if path.name not in watch.complete:
         raise NotYet(
-            "one fetch at a time: each waits for the one before",
-            "eight that wait together",
-            CALLERS,
+            f"version {wanted} was written under its number, file by file",
+            "another name, and a rename when it is complete",
+            VERSION,
         )
-    if network.most_at_once > MAX_FETCHES:
+    missing = set(_FILES) - watch.complete[path.name]
+    if missing:
         raise NotYet(
-            f"{network.most_at_once} fetches at the same time", "at most eight", EXERCISE_TEXT
+            f"when version {wanted} appeared, {', '.join(sorted(missing))} was missing",
+            "all its files at once",
+            VERSION,
         )
-    if network.fetches != n:
-        raise NotYet(f"{network.fetches} fetches for {n} ids", "one for each", EXERCISE_TEXT)
 
 
-# ---- 08.4 ----
+def _expect_nothing_else(base: Path, names: set[str]) -> None:
+    found = {path.name for path in base.iterdir()}
+    if found - names:
+        raise NotYet(
+            f"left behind in base: {', '.join(sorted(found - names))}", "nothing", EXERCISE_TEXT
+        )
+    if names - found:
+        raise NotYet(
+            f"gone from base: {', '.join(sorted(names - found))}", "it where it was", EXERCISE_TEXT
+        )
+
+
+def _expect_its_answers(path: Path, model: Any) -> None:
+    """Load a version and compare its answers with those of the model."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+    score = loaded.signatures["serving_default"]
+    [name] = score.structured_input_signature[1]
+    data = fresh_rows(5)
+    [output] = score(**{name: data}).values()
+    agree(output, model(data), f"of version {path.name}", VERSION)
+
+
+# ---- 10.4 ----
 
 
 class _CountingSignature:

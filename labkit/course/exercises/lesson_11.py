@@ -1,12 +1,12 @@
-"""Exercises of lesson 11: loading in a loop."""
+"""Exercises of lesson 11: loading, building and training in a loop."""
 
 import contextlib
 import gc
 import os
 import random
-import sys
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +14,10 @@ from typing import Any
 from unittest import mock
 
 from ...show.errors import kind_in_words
-from .engine import NotYet, exercise, expect_function
+from .engine import NotYet, exercise, expect_function, expect_number, expect_result, is_close
 
-CACHE = "Does it leak, and what must a cache know?"
-SWAP = "How do you swap a model while it serves?"
+CACHE = "What must a cache know?"
+TRAINING = "Two cures for training"
 
 
 @contextlib.contextmanager
@@ -34,7 +34,7 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-# ---- 09.1 ----
+# ---- 11.1 ----
 
 
 class _FileModel:
@@ -101,8 +101,8 @@ class _ExpectedCache:
         "What do you have to remember of each model, so that you know later whether its file has "
         "changed, how large it is, and which was used longest ago?",
         "A dict keeps its order: take the entry out with pop and put it in again at each use, and "
-        "the first is the one used longest ago. `os.stat(path)` has st_ino, st_size and "
-        "st_mtime_ns.",
+        "the first is the one used longest ago. `os.stat(path)` has st_ino, st_size, st_mtime_ns "
+        "and st_ctime_ns.",
         "old = held.pop(path, (None,)); model = old[2] if old[0] == stamp else load(path); "
         "held[path] = stamp, size, model; while the sizes add up to more than the limit: "
         "held.pop(next(iter(held))); return model",
@@ -114,6 +114,7 @@ def _check_make_get(make_get: Any) -> str:
         for path in paths:
             _write(path, path.stem * random.randrange(10, 41))
         _use_one_file(make_get, paths[0])
+        _use_a_file_whose_time_is_put_back(make_get, paths[0])
         _use_six_files(make_get, paths)
     return (
         "loaded when new or changed, never more bytes than the limit, "
@@ -141,6 +142,35 @@ def _use_one_file(make_get: Callable, path: Path) -> None:
     loads = len(cache.loaded)
     if loads != 3:
         raise NotYet(f"{loads} loads for a file that changed twice", "3", CACHE)
+
+
+def _use_a_file_whose_time_is_put_back(make_get: Callable, path: Path) -> None:
+    """Ask for a file again that has the number, the size and the time of writing of before."""
+    cache = _RecordedCache(make_get, limit=1000)
+    cache.get_text(path)
+    is_seen = _change_and_put_time_back(path)
+    if is_seen and cache.get_text(path) != _read(path):
+        raise NotYet(
+            "the file changed, its time of writing was put back, and get returned the old model",
+            "the new one: compare all of the stamp",
+            CACHE,
+        )
+
+
+def _change_and_put_time_back(path: Path) -> bool:
+    """Change a file, put its time back, and return whether its st_ctime_ns tells of that.
+
+    On Windows that is the time of creation, and some systems count it in steps.
+    """
+    before = path.stat()
+    text = _read(path)[::-1].swapcase()
+    for _ in range(50):
+        _write(path, text)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        if path.stat().st_ctime_ns != before.st_ctime_ns:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def _change(path: Path) -> None:
@@ -182,304 +212,159 @@ def _expect_at_most(limit: int, cache: _RecordedCache) -> None:
         )
 
 
-# ---- 09.2 ----
+# ---- 11.2 ----
 
 
-class _DiskFull(OSError):
-    """The error of a save that stops half-way."""
+class _Validation:
+    """A compiled model that is trained without each fold, with a record of what is asked.
 
-
-class _Reader:
-    """Reads a file after every call that Python or its C functions make, as a process might.
-
-    It remembers the first text that is none of the whole versions; None means that there was no
-    file.
+    A training changes weights without a gradient, all that the optimizer remembers, and the
+    learning rate.
     """
 
-    def __init__(self, path: Path, versions: set[str]):
-        self._path = path
-        self._versions = versions
-        self._found: list[str | None] = []
-        self._profiler: Any = None
+    def __init__(self, folds: int):
+        import keras
+        import numpy as np
 
-    def read(self, *_: Any) -> None:
-        """Read the file once."""
-        text: str | None
-        try:
-            text = _read(self._path)
-        except OSError:
-            text = None
-        if text not in self._versions and not self._found:
-            self._found.append(text)
-
-    def __enter__(self) -> "_Reader":
-        self._profiler = sys.getprofile()
-        sys.setprofile(self.read)
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        sys.setprofile(self._profiler)
-
-    def expect_whole_versions(self) -> None:
-        """Raise `NotYet` if something else was found."""
-        if not self._found:
-            return
-        [text] = self._found
-        if text is None:
-            raise NotYet(
-                "for a moment there was no file at the path", "os.replace does it in one step", SWAP
-            )
-        raise NotYet(
-            f"a reader found {text!r}", "the old file or the new one, at every moment", SWAP
+        numbers = np.random.default_rng(random.randrange(10_000))
+        self.folds = [numbers.permutation(12)[:4] for _ in range(folds)]
+        self._rows = numbers.normal(size=(12, 3)).astype("float32")
+        self._labels = numbers.normal(size=(12, 1)).astype("float32")
+        layers = keras.layers
+        self.model = keras.Sequential(
+            [keras.Input((3,)), layers.Dense(4), layers.BatchNormalization(), layers.Dense(1)]
         )
+        self.model.compile(keras.optimizers.Adam(0.1), "mse", run_eagerly=True)
+        self.model.train_on_batch(self._rows, self._labels)
+        self._weights = list(self.model.weights)
+        self._remembered = list(self.model.optimizer.variables)
+        self._values = _copies(self._weights), _copies(self._remembered)
+        self._asked: list[str] = []
+        self.losses = []
+        for fold in self.folds:
+            self._train(fold)
+            self.losses.append(self._test(fold))
+            self._put_back()
+
+    def _put_back(self) -> None:
+        weights, remembered = self._values
+        for variable, value in zip(self._weights, weights, strict=True):
+            variable.assign(value)
+        for variable, value in zip(self._remembered, remembered, strict=True):
+            variable.assign(value)
+
+    def _train(self, fold: Any) -> None:
+        import numpy as np
+
+        kept = np.setdiff1d(np.arange(12), fold)
+        for _ in range(2):
+            self.model.train_on_batch(self._rows[kept], self._labels[kept])
+        self.model.optimizer.learning_rate = 0.02
+
+    def _test(self, fold: Any) -> float:
+        return float(self.model.test_on_batch(self._rows[fold], self._labels[fold]))
+
+    def use(self, cross_validate: Callable) -> Any:
+        """Return what the answer returns; raise `NotYet` for what it does on the way."""
+        with mock.patch.object(self.model, "compile", _compile_again):
+            losses = cross_validate(self.model, self._train_asked, self._test_asked, [*self.folds])
+        wanted = ["train", "test"] * len(self.folds)
+        if self._asked != wanted:
+            raise NotYet(
+                f"for {len(self.folds)} folds the calls were: {', '.join(self._asked) or 'none'}",
+                "train, then test, once for each fold",
+                TRAINING,
+            )
+        self._expect_start("after the last fold", "the model is back where it was")
+        return losses
+
+    def _train_asked(self, fold: Any) -> None:
+        self._expect_next(fold, "train")
+        number = self._asked.count("train")
+        self._expect_start(
+            f"the training for fold {number} did not begin at the start",
+            "each training begins where the model was when the function was called",
+        )
+        self._train(fold)
+
+    def _test_asked(self, fold: Any) -> float:
+        self._expect_next(fold, "test")
+        return self._test(fold)
+
+    def _expect_next(self, fold: Any, word: str) -> None:
+        """Note a call of train or test, and raise `NotYet` if it is for another fold."""
+        import numpy as np
+
+        self._asked.append(word)
+        number = self._asked.count(word)
+        is_known = number <= len(self.folds) and np.array_equal(fold, self.folds[number - 1])
+        if not is_known:
+            raise NotYet(
+                f"call {number} of {word} got another fold", "the folds, in their order", TRAINING
+            )
+
+    def _expect_start(self, moment: str, wanted: str) -> None:
+        weights, remembered = self._values
+        if not _agree(self._weights, weights):
+            raise NotYet(f"{moment}: the weights are others", wanted, TRAINING)
+        if not _agree(self._remembered, remembered):
+            raise NotYet(
+                f"{moment}: the optimizer still remembers the training before", wanted, TRAINING
+            )
 
 
-class _TextModel:
-    """A model that saves a text in pieces, with a reader that reads after each of them."""
-
-    def __init__(self, text: str, fails: bool, reader: _Reader):
-        self._text = text
-        self._fails = fails
-        self._reader = reader
-        self.wrong_name = ""
-
-    def save(self, target: Any, *_: Any, **__: Any) -> None:
-        """Write the text to `target`; the beginning of it where the save fails."""
-        target = Path(target)
-        if target.suffix != ".keras":
-            self.wrong_name = target.name
-        with open(target, "w", encoding="utf-8") as file:
-            for i in range(0, len(self._text), 10):
-                file.write(self._text[i : i + 10])
-                file.flush()
-                self._reader.read()
-                if self._fails and i:
-                    raise _DiskFull("no space left on device")
+def _copies(variables: list[Any]) -> list[Any]:
+    return [variable.numpy().copy() for variable in variables]
 
 
-@contextlib.contextmanager
-def _recorded_moves() -> Iterator[list[Path]]:
-    """Collect the folders from which files are renamed."""
-    folders: list[Path] = []
+def _agree(variables: list[Any], values: list[Any]) -> bool:
+    import numpy as np
 
-    def recorded(move: Callable) -> Callable:
-        def wrapper(source: Any, target: Any, **options: Any) -> None:
-            folders.append(Path(source).parent.resolve())
-            move(source, target, **options)
+    pairs = zip(variables, values, strict=True)
+    return all(np.allclose(variable.numpy(), value) for variable, value in pairs)
 
-        return wrapper
 
-    with (
-        mock.patch.object(os, "replace", recorded(os.replace)),
-        mock.patch.object(os, "rename", recorded(os.rename)),
-    ):
-        yield folders
+def _compile_again(*_: Any, **__: Any) -> None:
+    raise NotYet("the model was compiled again", "a model that is compiled once", TRAINING)
 
 
 @exercise(
     "11.2",
-    "publish a model in one step",
-    section=SWAP,
+    "train once for each fold, from one start",
+    section=TRAINING,
     hints=(
-        "What does a reader find at the path while model.save is half-way, and what if save stops "
-        "there for good?",
-        "Save to another name in the same folder (Keras wants it to end in .keras, too), then "
-        "`os.replace(fresh, path)`; `try`/`finally` cleans up.",
-        "fresh = path.with_name(...); try: model.save(fresh); os.replace(fresh, path); finally: "
-        "fresh.unlink(missing_ok=True)",
+        "What does a training change, besides the weights?",
+        "`model.variables + model.optimizer.variables` are all of them; `variable.numpy()` reads "
+        "one, and `variable.assign(value)` writes it.",
+        "variables = model.variables + model.optimizer.variables; start = the value of each; for "
+        "each fold: train(fold), losses.append(test(fold)), then assign all values of the start",
     ),
 )
-def _check_publish_model(publish_model: Any) -> str:
-    _publish(publish_model, save_fails=False)
-    _publish(publish_model, save_fails=True)
-    return "the old file or the new one at every moment, and nothing left behind when a save fails"
-
-
-def _publish(publish_model: Callable, save_fails: bool) -> None:
-    """Publish a new version over an old one, with a reader at the path all the time."""
-    old = "the old version, whole"
-    new = "the new version, whole as well, and longer"
-    with _folder() as folder:
-        path = folder / "model.keras"
-        _write(path, old)
-        reader = _Reader(path, {old, new})
-        model = _TextModel(new, save_fails, reader)
-        error_came_out = False
-        with _recorded_moves() as sources, reader:
-            try:
-                publish_model(model, path)
-            except _DiskFull:
-                error_came_out = True
-
-        reader.expect_whole_versions()
-        _expect_a_good_place(model, sources, folder)
-        _expect_nothing_else(path, save_fails)
-        _expect_text(path, old if save_fails else new)
-        if save_fails and not error_came_out:
+def _check_cross_validate(cross_validate: Any) -> str:
+    for folds in (3, 1, 0):
+        task = _Validation(folds)
+        losses = task.use(cross_validate)
+        expect_result(losses, "a list with the loss of each fold", TRAINING, "cross_validate")
+        if not isinstance(losses, list) or len(losses) != folds:
             raise NotYet(
-                "the error of the save was swallowed",
-                "it comes out, so that somebody hears of it",
-                SWAP,
+                f"for {folds} folds, cross_validate returned {losses!r}",
+                "a list with the loss of each fold",
+                TRAINING,
             )
+        for got, wanted in zip(losses, task.losses, strict=True):
+            number = expect_number(got, TRAINING, "for the loss of a fold cross_validate returned")
+            if not is_close(number, wanted, 1e-4):
+                raise NotYet(
+                    f"a fold has the loss {number:.3g}", f"{wanted:.3g}, from test(fold)", TRAINING
+                )
+    return "each fold from the same start, the optimizer too, and the model is back there"
 
 
-def _expect_a_good_place(model: _TextModel, sources: list[Path], folder: Path) -> None:
-    """Raise `NotYet` for a name that Keras refuses, and for a move from another folder."""
-    if model.wrong_name:
-        raise NotYet(
-            f"model.save was asked to write {model.wrong_name}",
-            "a name that ends in .keras: Keras insists",
-            SWAP,
-        )
-    for source in sources:
-        if not source.is_relative_to(folder.resolve()):
-            raise NotYet(
-                "the file was moved from another folder",
-                "a file in the same folder first: "
-                "a move from another disk is a copy, and a copy is not one step",
-                SWAP,
-            )
-
-
-def _expect_nothing_else(path: Path, save_fails: bool) -> None:
-    names = sorted(other.name for other in path.parent.iterdir() if other != path)
-    if names:
-        moment = "after a save that failed" if save_fails else "afterwards"
-        raise NotYet(f"{names[0]} lies in the folder {moment}", "nothing but the model", SWAP)
-
-
-def _expect_text(path: Path, wanted: str) -> None:
-    text = _read(path) if path.exists() else "nothing"
-    if text != wanted:
-        raise NotYet(f"the path holds {text!r}", f"{wanted!r}", SWAP)
-
-
-# ---- 09.3 ----
-
-
-class _FailingLoad:
-    """A load that fails a number of times, with a different kind of error each time."""
-
-    KINDS = (ValueError, OSError, KeyError, RuntimeError)
-
-    def __init__(self, failures: int, max_calls: int):
-        self._failures = failures
-        self._max_calls = max_calls
-        self.calls = 0
-        self.last_error: Exception | None = None
-
-    def __call__(self) -> str:
-        self.calls += 1
-        if self.calls > self._max_calls:
-            raise SystemExit  # passes through `except Exception`, so that an endless loop ends
-        if self.calls <= self._failures:
-            kind = self.KINDS[(self.calls - 1) % len(self.KINDS)]
-            self.last_error = kind(f"failure {self.calls}")
-            raise self.last_error
-        return "the model"
+# ---- 11.3 ----
 
 
 @exercise(
     "11.3",
-    "try again, later each time",
-    section=SWAP,
-    hints=(
-        "After which tries does a pause make sense, and after which one does it not?",
-        "`except Exception` leaves Ctrl-C alone; a bare `raise` inside `except` lets the error out "
-        "again.",
-        "for n in range(tries): try: return load() / except Exception: if n == tries - 1: raise / "
-        "then pause(2**n)",
-    ),
-)
-def _check_load_with_retries(load_with_retries: Any) -> str:
-    for tries in (5, 1, random.randrange(2, 8)):
-        for failures in (*range(tries), 3 * tries + 9):
-            _retry(load_with_retries, tries, failures)
-    _expect_interruptible(load_with_retries)
-    return "bounded tries, pauses that double, and the last error comes out"
-
-
-def _retry(load_with_retries: Callable, tries: int, failures: int) -> None:
-    """Compare the calls, the pauses and the result with the rule, for a number of failures."""
-    load = _FailingLoad(failures, max_calls=2 * tries + 5)
-    pauses: list[float] = []
-    got: Any = None
-    raised: Exception | None = None
-    try:
-        got = load_with_retries(load, pauses.append, tries)
-    except Exception as error:
-        raised = error
-    except SystemExit:
-        raise NotYet(
-            f"more than {2 * tries} tries where {tries} were allowed", f"{tries} at most", SWAP
-        ) from None
-
-    where = f"with tries={tries} and {min(failures, tries)} failed"
-    _expect_calls(load, min(failures + 1, tries), raised, where)
-    if failures < tries:
-        if raised is not None:
-            raise raised
-        if got is None:
-            raise NotYet(
-                f"{where}, nothing came back", "what load returned: is a `return` missing?", SWAP
-            )
-    elif raised is None:
-        raise NotYet(f"{where}, no error came out", "the error of the last try", SWAP)
-    elif raised is not load.last_error:
-        raise NotYet(f"{where}, another error came out", "the error of the last try", SWAP)
-    _expect_pauses(pauses, min(failures, tries - 1), where)
-
-
-def _expect_calls(load: _FailingLoad, wanted: int, raised: Exception | None, where: str) -> None:
-    if load.calls == wanted:
-        return
-    if raised is not None and raised is not load.last_error:
-        raise raised  # a mistake of the answer
-    if raised is not None and load.calls < wanted:
-        raise NotYet(
-            f"{where}, {type(raised).__name__} came out of try {load.calls}",
-            "another try after any Exception",
-            SWAP,
-        )
-    raise NotYet(f"{where}, the number of calls of load was {load.calls}", f"{wanted}", SWAP)
-
-
-def _expect_pauses(pauses: list[float], number: int, where: str) -> None:
-    wanted = [2**n for n in range(number)]
-    if len(pauses) > len(wanted):
-        raise NotYet(
-            f"{where}, the number of pauses was {len(pauses)}",
-            f"{len(wanted)}: none after the last try",
-            SWAP,
-        )
-    if pauses != wanted:
-        raise NotYet(
-            f"{where}, the pauses were {pauses}", f"{wanted}: each twice the one before", SWAP
-        )
-
-
-def _expect_interruptible(load_with_retries: Callable) -> None:
-    pauses: list[float] = []
-
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    stopped = False
-    try:
-        load_with_retries(interrupted, pauses.append, 3)
-    except KeyboardInterrupt:
-        stopped = True
-    if pauses or not stopped:
-        raise NotYet(
-            "Ctrl-C was taken for a failed load", "only an Exception is worth another try", SWAP
-        )
-
-
-# ---- 09.4 ----
-
-
-@exercise(
-    "11.4",
     "load once for many threads (stretch)",
     section=CACHE,
     hints=(

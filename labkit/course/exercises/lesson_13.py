@@ -1,318 +1,344 @@
-"""Exercises of lesson 13: the slow service, brought to its counts."""
+"""Exercises of lesson 13: one call, as fast as the machine allows."""
 
-import asyncio
+import contextlib
+import importlib.util
+import itertools
 import math
 import random
-from collections import deque
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
-from .engine import NotYet, Spy, agree, exercise, expect_function, fresh_rows
+from ...measure.count import count
+from .engine import (
+    NotYet,
+    agree,
+    exercise,
+    expect_function,
+    expect_result,
+    is_nothing,
+    type_of,
+)
+from .watched import INPUTS, signed_rows
 
-ONE_ROW = "One row at a time: which candidate?"
-QUEUE = "Who waits for whom?"
-SHAPES = "It breaks like this"
-MAX_CALLS = 40
-MAX_ROWS = 32
+EIGHT_WAYS = "Eight ways to make one call"
+LIMIT = "How close is it to the limit?"
+BREAKS = "It breaks like this"
+MOST_CALLS = 40
+MOST_CALLS_OF_CONVOLUTIONS = 150
 
 
-def _new_model() -> Any:
+def _with_random_biases(model: Any) -> Any:
+    """Return the model with biases that are not zero: without them it gives other answers."""
+    import numpy as np
+
+    numbers = np.random.default_rng(random.randrange(10_000))
+    weights = model.get_weights()
+    for i, array in enumerate(weights):
+        if array.ndim == 1:
+            weights[i] = numbers.uniform(-0.5, 0.5, array.shape).astype("float32")
+    model.set_weights(weights)
+    return model
+
+
+def _new_service() -> Any:
+    """Return a model like the service, with other sizes."""
+    import keras
+
     from ..models import mlp
 
-    return mlp(width=16, depth=random.randrange(2, 5), outputs=3, seed=random.randrange(1000))
+    width, depth = random.randrange(8, 40), random.randrange(2, 6)
+    model = mlp(width=width, depth=depth, inputs=INPUTS, seed=random.randrange(1000))
+    model.add(keras.layers.Activation("sigmoid"))
+    return _with_random_biases(model)
 
 
-def _signed_rows(n: int) -> Any:
-    """Return rows on both sides of zero, which show a ReLU that is not in the model."""
-    return fresh_rows(n) - 0.5
-
-
-def _expect_at_most_32_rows(sizes: list[int], where: str = "") -> None:
-    largest = max(sizes, default=0)
-    if largest > MAX_ROWS:
-        raise NotYet(f"a call with {largest} rows{where}", f"at most {MAX_ROWS}", QUEUE)
-
-
-# ---- 10.1 ----
+# ---- 13.1 ----
 
 
 @exercise(
     "13.1",
     "answer one row with 40 Python calls",
-    section=ONE_ROW,
+    section=EIGHT_WAYS,
     hints=(
         "Which candidates make fewer than 40 Python calls for one row? The last column of the "
         "table says it.",
-        "Take the weights out of the model once, `[w.numpy() for w in model.weights]`, or convert "
-        "it to LiteRT once.",
-        "kernels and biases take turns in model.weights. For all layers but the last: "
-        "row = np.maximum(row @ kernel + bias, 0); the last one has no maximum.",
+        "Take the weights out once: [layer.get_weights() for layer in model.layers if "
+        "layer.weights]. `float(...)` of one element makes a number that JSON takes.",
+        "For all layers but the last: row = np.maximum(row @ kernel + bias, 0), beginning with the "
+        "request. For the last: x = row @ kernel + bias, and the score is 1 / (1 + np.exp(-x[0])).",
     ),
 )
-def _check_make_answer(make_answer: Any) -> str:
-    calls = max(_answer_rows(make_answer) for _ in range(3))
-    if calls > MAX_CALLS:
-        raise NotYet(
-            f"{calls:,} Python calls for one row",
-            f"at most {MAX_CALLS}: look at the candidates below XLA in the table",
-            ONE_ROW,
-        )
-    return "at most 40 Python calls for one row, results equal"
+def _check_make_score(make_score: Any) -> str:
+    calls = max(_score_requests(make_score) for _ in range(3))
+    if calls > MOST_CALLS:
+        seen = f"{calls:,} Python calls for one request"
+        wanted = f"at most {MOST_CALLS}: look at the candidates below XLA in the table"
+        raise NotYet(seen, wanted, EIGHT_WAYS)
+    return "at most 40 Python calls for one request, the scores are those of the model"
 
 
-def _answer_rows(make_answer: Callable) -> int:
-    """Compare the answers to twenty rows, and return the number of Python calls for one row."""
-    from ...measure.count import count
-
-    model = _new_model()
-    data = _signed_rows(20)
-    answer = expect_function(
-        make_answer(model),
-        "make_answer",
-        "a function that takes one row of shape (1, 10)",
-        ONE_ROW,
+def _score_requests(make_score: Callable) -> int:
+    """Compare the scores of twenty requests, and return the number of Python calls for one."""
+    model = _new_service()
+    data = 3 * signed_rows(20)
+    wanted = model(data).numpy()[:, 0]
+    score = expect_function(
+        make_score(model), "make_score", "a function that takes one request", EIGHT_WAYS
     )
-    for i in range(len(data)):
-        row = data[i : i + 1]
-        agree(answer(row), model(row), f"for row {i}", ONE_ROW)
-    with count() as seen:
-        answer(data[:1])
-    if seen.traces:
-        raise NotYet(
-            f"traces for a row that came before: {seen.traces}",
-            "none: prepare outside of the answer",
-            ONE_ROW,
-        )
-    return seen.python_calls
+    for i, row in enumerate(data):
+        got = score(row.tolist())
+        expect_result(got, "a score", EIGHT_WAYS, name="score")
+        if not isinstance(got, float):
+            seen = f"score returned {type_of(got)}"
+            raise NotYet(seen, "a Python float, which JSON takes", EIGHT_WAYS)
+        agree(got, wanted[i], f"for request {i}", EIGHT_WAYS)
+    with count() as seen_calls:
+        score(data[0].tolist())
+    if seen_calls.traces:
+        seen = f"traces for a request like those before: {seen_calls.traces}"
+        raise NotYet(seen, "none: prepare outside of the score", EIGHT_WAYS)
+    return seen_calls.python_calls
 
 
-# ---- 10.2 ----
-
-
-class _TracedModel:
-    """A model that notes the number of rows whenever its Python code runs."""
-
-    def __init__(self, model: Any):
-        self.model = model
-        self.sizes: list[int | None] = []
-
-    def __call__(self, batch: Any, *_: Any, **__: Any) -> Any:
-        self.sizes.append(batch.shape[0])
-        return self.model(batch)
+# ---- 13.2 ----
 
 
 @exercise(
     "13.2",
-    "serve every size with one fixed shape",
-    section=SHAPES,
+    "LiteRT for any number of rows",
+    section=BREAKS,
     hints=(
-        "The graph takes `most` rows and no other number. What can you do to three rows before "
-        "the call, and after it?",
-        "`np.zeros((most, 10), 'float32')` is a batch to copy rows into; a slice of the answers "
-        "cuts the rest off.",
-        "graph = tf.function(model), once. In the function: batch = zeros; "
-        "batch[:len(rows)] = rows; return graph(batch)[:len(rows)]",
+        "An interpreter takes one number of rows. Which one do you need for this batch, and was "
+        "it there before?",
+        "`own_model.litert_interpreter(content, rows.shape)` prepares one. A dict, by the number "
+        "of rows, keeps those that you have.",
+        "engines = {}; in answer(rows): if len(rows) not in engines, prepare one and keep it; then "
+        "set_tensor, invoke, get_tensor. The indices: engine.get_input_details()[0]['index'].",
     ),
 )
-def _check_padded(padded: Any) -> str:
-    for most in (MAX_ROWS, random.randrange(5, 60)):
-        _pad_to(padded, most)
-    return "one trace of one shape for every number of rows, results equal"
-
-
-def _pad_to(padded: Callable, most: int) -> None:
-    """Ask for five numbers of rows; compare, and look at the shapes that the model saw."""
-    model = _TracedModel(_new_model())
-    answer = expect_function(
-        padded(model, most), "padded", "a function that takes rows of shape (n, 10)", SHAPES
-    )
-    for n in (most, 1, *random.sample(range(2, most), 3)):
-        data = _signed_rows(n)
-        got = answer(data)
-        number_of_answers = getattr(got, "shape", (n,))[0]
-        if n < most and number_of_answers == most:
-            raise NotYet(
-                f"{most} answers for {n} rows", "the answers of the padding cut off", SHAPES
-            )
-        agree(got, model.model(data), f"for {n} rows of at most {most}", SHAPES)
-    _expect_one_shape(model.sizes, most)
-
-
-def _expect_one_shape(sizes: list[int | None], most: int) -> None:
-    if None in sizes:
-        raise NotYet(
-            "a graph for any number of rows", f"a graph of the fixed shape ({most}, 10)", SHAPES
+def _check_make_engine(make_engine: Any) -> str:
+    model = _new_service()
+    content = _converted(model)
+    sizes = [3, 1, 3, random.randrange(4, 9), 1, random.randrange(9, 20), 3]
+    with _watched_interpreters() as made:
+        answer = expect_function(
+            make_engine(content), "make_engine", "a function that takes rows (n, 20)", BREAKS
         )
-    if len(sizes) > 1:
-        raise NotYet(
-            f"the model's Python code ran {len(sizes)} times for 5 calls, with {sizes} rows",
-            f"one trace in all, with {most} rows",
-            SHAPES,
-        )
-    if sizes != [most]:
-        raise NotYet(
-            f"traces with these numbers of rows: {sizes}", f"one, with {most} rows", SHAPES
-        )
+        for size in sizes:
+            _answer_batch(answer, model, size, made)
+    _expect_one_preparation_a_size(made["allocate_tensors"], sizes)
+    return "one invoke for each batch, one preparation for each number of rows, results equal"
 
 
-# ---- 10.3 ----
+def _converted(model: Any) -> bytes:
+    """Return a model in LiteRT's format."""
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        model.export(str(path), format="litert", verbose=False)
+        return path.read_bytes()
+
+
+def _interpreter_classes() -> list[Any]:
+    """Return the interpreter of TensorFlow, and that of ai-edge-litert if it is installed."""
+    import tensorflow as tf
+
+    classes = [tf.lite.Interpreter]
+    if importlib.util.find_spec("ai_edge_litert"):
+        classes.append(importlib.import_module("ai_edge_litert.interpreter").Interpreter)
+    return classes
+
+
+@contextlib.contextmanager
+def _watched_interpreters() -> Iterator[Counter]:
+    """Count the calls of two methods of every interpreter, whichever package it comes from."""
+    calls: Counter = Counter()
+    with contextlib.ExitStack() as stack:
+        for one in _interpreter_classes():
+            for name in ("allocate_tensors", "invoke"):
+                counting = _counting(getattr(one, name), name, calls)
+                stack.enter_context(mock.patch.object(one, name, counting))
+        yield calls
+
+
+def _counting(method: Callable, name: str, calls: Counter) -> Callable:
+    def counted(self: Any, *args: Any, **options: Any) -> Any:
+        calls[name] += 1
+        return method(self, *args, **options)
+
+    return counted
+
+
+def _answer_batch(answer: Callable, model: Any, size: int, made: Counter) -> None:
+    """Compare the answers to one batch, and look at how many times the engine ran."""
+    batch = signed_rows(size)
+    before = made["invoke"]
+    got = answer(batch)
+    expect_result(got, "the answers", BREAKS, name="answer")
+    if getattr(got, "shape", (size,))[:1] != (size,):
+        raise NotYet(f"{len(got)} answers for {size} rows", f"{size}", BREAKS)
+    agree(got, model(batch), f"for {size} rows", BREAKS)
+    ran = made["invoke"] - before
+    if ran == 0:
+        raise NotYet("no interpreter was invoked", "LiteRT's answers, from `content`", BREAKS)
+    if ran > 1:
+        raise NotYet(f"{ran} calls of invoke for {size} rows", "one for all of them", BREAKS)
+
+
+def _expect_one_preparation_a_size(prepared: int, sizes: list[int]) -> None:
+    different = len(set(sizes))
+    if prepared > different:
+        seen = f"allocate_tensors was called {prepared} times for {len(sizes)} batches"
+        wanted = f"at most {different} times, as {different} different numbers of rows came"
+        raise NotYet(seen, wanted, BREAKS)
+
+
+# ---- 13.3 ----
+
+# Layers, operations per second, bytes per second. In the first, arithmetic and memory take the same
+# time for 6 rows, in floating-point numbers too.
+TIE = ([(2, 4)], 32.0, 64.0)
+NEVER = ([(4, 4)], 1000.0, 10.0)
+NEVER_BY_A_HAIR = ([(4, 4)], 32.0, 32.0)
+FROM_THE_FIRST_ROW_ON = ([(512, 512)], 1e6, 1e9)
 
 
 @exercise(
     "13.3",
-    "take what fits, in one call",
-    section=QUEUE,
+    "where arithmetic becomes the limit",
+    section=LIMIT,
     hints=(
-        "Which requests go into this call, and when do you stop taking? Look at the front before "
-        "you take it.",
-        "`waiting[0]` looks, `waiting.popleft()` takes; `np.concatenate` makes one batch; "
-        "`np.split` at the running sums of the lengths takes the answers apart.",
-        "taken = []; while waiting and rows so far + len(waiting[0]) <= most: "
-        "taken.append(waiting.popleft()); one call; split the answers at np.cumsum of the "
-        "lengths, the last left out.",
+        "For a given n, how long do the operations take at the peak, and how long do the bytes "
+        "take? Which of the two is longer for one row?",
+        "With more rows both grow. If a further row adds more seconds of memory than of "
+        "arithmetic, arithmetic never catches up.",
+        "each = 2 * sum(a * b) / peak and more = 4 * sum(a + b) / bandwidth are the seconds of a "
+        "further row; once = 4 * sum(a * b + b) / bandwidth are those of the weights. n * each >= "
+        "once + n * more has no solution if each <= more.",
     ),
 )
-def _check_answer_waiting(answer_waiting: Any) -> str:
-    queues = [[30, 8, 1], [2, 3, 4], [8] * 6, [1], [30, 2, 8]]
-    queues.append([random.randrange(1, 9) for _ in range(40)])
-    for sizes in queues:
-        _answer_queue(answer_waiting, sizes)
-    return "one call, whole requests, as many as fit; the rest still waits in order"
+def _check_rows_to_the_peak(rows_to_the_peak: Any) -> str:
+    cases: list[tuple[list[tuple[int, int]], float, float]]
+    cases = [_random_case() for _ in range(40)]
+    cases += [TIE, NEVER, FROM_THE_FIRST_ROW_ON, NEVER_BY_A_HAIR]
+    for shapes, peak, bandwidth in cases:
+        got = rows_to_the_peak(shapes, peak, bandwidth)
+        wanted = _right_number(shapes, peak, bandwidth)
+        _compare_number(got, wanted, (shapes, peak, bandwidth))
+    return "the right number of rows for wide and narrow layers, and None where there is none"
 
 
-def _answer_queue(answer_waiting: Callable, sizes: list[int]) -> None:
-    """Let requests of these sizes wait; compare what is taken, what is left, and the answers."""
-    model = _new_model()
-    spy = Spy(model)
-    requests = [_signed_rows(size) for size in sizes]
-    waiting = deque(requests)
-    got = answer_waiting(spy, waiting, MAX_ROWS)
-
-    taken = _number_that_fits(sizes)
-    dots = " ..." if len(sizes) > 6 else ""
-    where = f" with requests of {sizes[:6]}{dots} rows waiting"
-    _expect_at_most_32_rows(spy.sizes, where)
-    if len(spy.sizes) != 1:
-        raise NotYet(f"{len(spy.sizes)} model calls{where}", "one", QUEUE)
-    if got is None or got is ...:
-        raise NotYet(
-            "your function returned nothing", "the list of answers: is a `return` missing?", QUEUE
-        )
-    left = requests[taken:]
-    if not _same_arrays(list(waiting), left):
-        raise NotYet(
-            f"{len(waiting)} requests still wait{where}",
-            f"the first {taken} taken, whole, and the other {len(left)} left as they were",
-            QUEUE,
-        )
-    if len(got) != taken:
-        raise NotYet(
-            f"{len(got)} answers for {taken} requests{where}", "one array per request", QUEUE
-        )
-    for i in range(taken):
-        agree(got[i], model(requests[i]), f"for request {i}{where}", QUEUE)
+def _random_case() -> tuple[list[tuple[int, int]], float, float]:
+    """Return layers that fit together, a peak and a bandwidth."""
+    while True:
+        widths = [random.randrange(2, 600) for _ in range(random.randrange(2, 6))]
+        shapes = list(itertools.pairwise(widths))
+        case = shapes, random.uniform(10, 200) * 1e9, random.uniform(5, 80) * 1e9
+        wanted = _right_number(*case)
+        if wanted is None or wanted < 1000:  # so that counting up is an answer, too
+            return case
 
 
-def _number_that_fits(sizes: list[int]) -> int:
-    """Return how many requests from the front have 32 rows or fewer together."""
-    rows = 0
-    for number, size in enumerate(sizes):
-        rows += size
-        if rows > MAX_ROWS:
-            return number
-    return len(sizes)
+def _seconds(shapes: list, n: int, peak: float, bandwidth: float) -> tuple[float, float]:
+    """Return the seconds of the arithmetic, and those of the memory."""
+    operations = 2 * n * sum(a * b for a, b in shapes)
+    moved = 4 * sum(a * b + b + n * (a + b) for a, b in shapes)
+    return operations / peak, moved / bandwidth
 
 
-def _same_arrays(some: list, others: list) -> bool:
-    """Return whether two lists hold the very same arrays."""
-    if len(some) != len(others):
-        return False
-    return all(a is b for a, b in zip(some, others, strict=True))
+def _right_number(shapes: list, peak: float, bandwidth: float) -> int | None:
+    """Return the smallest number of rows for which arithmetic takes at least as long."""
+    each = 2 * sum(a * b for a, b in shapes) / peak
+    more = 4 * sum(a + b for a, b in shapes) / bandwidth
+    once = 4 * sum(a * b + b for a, b in shapes) / bandwidth
+    if each <= more:
+        return None
+    return max(1, math.ceil(once / (each - more) - 1e-9))
 
 
-# ---- 10.4 ----
+def _compare_number(got: Any, wanted: int | None, case: tuple) -> None:
+    """Compare two numbers of rows, and name the usual slips."""
+    shapes, peak, bandwidth = case
+    where = f"for the layers {shapes}, {peak:.4g} operations/s and {bandwidth:.4g} bytes/s"
+    if wanted is None:
+        if got is not None:
+            seen = f"{got} {where}"
+            raise NotYet(seen, "None: a further row adds more memory than arithmetic", LIMIT)
+        return
+    if is_nothing(got):
+        seen = f"nothing was returned {where}"
+        raise NotYet(seen, f"{wanted}: is a `return` missing?", LIMIT)
+    if isinstance(got, bool) or not hasattr(got, "__index__"):
+        raise NotYet(f"{type_of(got)} {where}", "a whole number of rows", LIMIT)
+    if int(got) == wanted:
+        return
+    arithmetic, memory = _seconds(shapes, max(1, int(got)), peak, bandwidth)
+    longer = "memory takes longer" if memory > arithmetic else "a smaller number is enough"
+    raise NotYet(f"{int(got)} {where}", f"{wanted}: with {int(got)} {longer}", LIMIT)
+
+
+# ---- 13.4 ----
 
 
 @exercise(
     "13.4",
-    "let callers share calls, without a timer (stretch)",
-    section=QUEUE,
+    "two convolutions with NumPy alone (stretch)",
+    section=EIGHT_WAYS,
     hints=(
-        "When the first caller arrives, the others that are ready have not run yet. Who could "
-        "answer after them?",
-        "`loop.call_soon(flush)` runs flush after everything that is ready now; a future from "
-        "`loop.create_future()` is what each caller waits for.",
-        "answer: append (row, future) to a list; if it is the first in it, loop.call_soon(flush); "
-        "return await future. flush: take up to most, one engine call, set_result for each; if "
-        "some are left, call_soon(flush) again.",
+        "One output of a convolution is the sum over a window of the image, times a kernel. Can "
+        "one product do it for all windows?",
+        "`np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))` gives all windows, of "
+        "shape (n, rows, columns, channels, 3, 3); [:, ::2, ::2] takes every second one.",
+        "For each of the two: windows = sliding_window_view(...)[:, ::2, ::2]; x = "
+        "np.maximum(np.tensordot(windows, kernel.transpose(2, 0, 1, 3), 3) + bias, 0). Then "
+        "x.reshape(len(x), -1) @ kernel + bias with the weights of the last layer.",
     ),
 )
-def _check_make_service(make_service: Any) -> str:
-    for callers, rows_each in ((1, 3), (5, 4), (64, 5)):
-        _serve(make_service, callers, rows_each)
-    return (
-        "callers share calls of at most 32 rows, nobody waits for a timer, "
-        "each gets their own answer"
+def _check_make_seer(make_seer: Any) -> str:
+    calls = max(_see_images(make_seer) for _ in range(3))
+    if calls > MOST_CALLS_OF_CONVOLUTIONS:
+        seen = f"{calls:,} Python calls for one image"
+        wanted = f"at most {MOST_CALLS_OF_CONVOLUTIONS}: NumPy alone, without a loop over windows"
+        raise NotYet(seen, wanted, EIGHT_WAYS)
+    return "NumPy alone, the answers are those of the model"
+
+
+def _new_convolutions() -> tuple[Any, int]:
+    """Return a small convolutional model and the side of its images."""
+    import keras
+    from keras.layers import Conv2D, Dense, Flatten
+
+    side = random.randrange(12, 24)
+    first, second, outputs = (random.randrange(2, 9) for _ in range(3))
+    model = keras.Sequential(
+        [
+            keras.Input((side, side, 1)),
+            Conv2D(first, 3, strides=2, activation="relu"),
+            Conv2D(second, 3, strides=2, activation="relu"),
+            Flatten(),
+            Dense(outputs),
+        ]
     )
+    return _with_random_biases(model), side
 
 
-def _serve(make_service: Callable, callers: int, rows_each: int) -> None:
-    """Let callers send rows; compare the answers, and count the calls and the timers."""
-    model = _new_model()
-    spy = Spy(model)
-    data = _signed_rows(callers * rows_each)
-    try:
-        got, timers = _run_in_a_thread(_traffic(make_service, spy, data, callers))
-    except asyncio.CancelledError:
-        raise NotYet(
-            "some callers never got an answer", "an answer for each of them", QUEUE
-        ) from None
-    _expect_at_most_32_rows(spy.sizes)
-    agree(got, model(data), f"with {callers} callers", QUEUE)
-    max_calls = math.ceil(1.5 * rows_each * math.ceil(callers / MAX_ROWS))
-    if len(spy.sizes) > max_calls:
-        raise NotYet(
-            f"{len(spy.sizes)} calls for {len(data)} requests of {callers} callers",
-            f"at most {max_calls}: those who wait share a call",
-            QUEUE,
-        )
-    if timers:
-        raise NotYet(
-            f"timers set: {timers}", "none: nobody waits for callers that may never come", QUEUE
-        )
-
-
-async def _traffic(make_service: Callable, engine: Any, data: Any, callers: int) -> tuple[Any, int]:
-    """Let each caller send its rows one after another; return the answers and the timers set."""
-    import numpy as np
-
+def _see_images(make_seer: Callable) -> int:
+    """Compare the answers to images, and return the number of Python calls for one."""
+    model, side = _new_convolutions()
+    images = signed_rows(4, side * side).reshape(4, side, side, 1)
     answer = expect_function(
-        make_service(engine, MAX_ROWS),
-        "make_service",
-        "an async function that takes one row of shape (10,)",
-        QUEUE,
+        make_seer(model), "make_seer", "a function that takes images", EIGHT_WAYS
     )
-
-    async def caller(rows: Any) -> list:
-        return [await answer(row) for row in rows]
-
-    loop = asyncio.get_running_loop()
-    parts = data.reshape(callers, -1, data.shape[1])
-    together = asyncio.gather(*[caller(part) for part in parts])
-    guard = loop.call_later(10, together.cancel)
-    try:
-        with mock.patch.object(loop, "call_at", wraps=loop.call_at) as call_at:
-            answers = await together
-    finally:
-        guard.cancel()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-    return np.array(answers).reshape(len(data), -1), call_at.call_count
-
-
-def _run_in_a_thread(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine in another thread: that of a notebook has a running loop already."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
+    with _watched_interpreters() as used:
+        for batch in (images[:1], images):
+            got = answer(batch)
+            agree(got, model(batch), f"for {len(batch)} images of {side} by {side}", EIGHT_WAYS)
+    if used["invoke"]:
+        raise NotYet("a LiteRT interpreter was invoked", "NumPy alone", EIGHT_WAYS)
+    with count() as seen:
+        answer(images[:1])
+    return seen.python_calls

@@ -1,17 +1,19 @@
-"""Exercises of lesson 16: your own model."""
+"""Exercises of lesson 16: your own model, and your own loop."""
 
 import math
 import numbers
 import random
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ...show.errors import kind_in_words
-from .engine import NotYet, exercise
+from .engine import NotYet, agree, exercise, fresh_rows
 
-COST = "What does the ladder say?"
+COST = "What does the report say?"
 INPUTS = "What is in the file?"
-REFUSED = "What if a way is closed?"
+LOOP = "What does your loop ask for?"
 CANDIDATES = ("model(x)", "tf.function", "concrete function", "XLA", "LiteRT")
 
 # Seconds of the first call, and of each later one.
@@ -23,7 +25,7 @@ def _expect_result(got: Any, wanted: str, section: str) -> None:
         raise NotYet("your function returned nothing", wanted, section)
 
 
-# ---- 11.1 ----
+# ---- 16.1 ----
 
 
 def _random_times() -> dict[str, Times]:
@@ -94,7 +96,7 @@ def _choose_once(choose: Callable, times: dict[str, Times], calls: int, allowed:
     raise NotYet(seen, f"{wanted}, whose total is the least", COST)
 
 
-# ---- 11.2 ----
+# ---- 16.2 ----
 
 
 @exercise(
@@ -172,151 +174,95 @@ def _holds_texts(array: Any) -> bool:
     return all(isinstance(value, (str, bytes)) for value in array.ravel().tolist())
 
 
-# ---- 11.3 ----
+# ---- 16.3 ----
 
-
-def _new_branch(kind: str, i: int) -> tuple[list, Any, str]:
-    """Return the inputs of a branch, its output, and the name of the layer that text goes into."""
-    import keras
-
-    layers = keras.layers
-    if kind == "numbers":
-        numbers = keras.Input((1,), name=f"input_{i}")
-        return [numbers], layers.Dense(2, name=f"dense_{i}")(numbers), ""
-    if kind == "integers":
-        integers = keras.Input((1,), dtype="int32", name=f"input_{i}")
-        return [integers], _embed(integers, i), ""
-
-    text = keras.Input((1,), dtype="string", name=f"input_{i}")
-    name = f"{kind}_{i}"
-    if kind == "lookup":
-        lookup = layers.StringLookup(vocabulary=["a", "b"], name=name)
-        return [text], _embed(lookup(text), i), name
-    if kind == "hash":
-        return [text], _embed(layers.Hashing(num_bins=9, name=name)(text), i), name
-    numbers = keras.Input((1,), name=f"numbers_{i}")
-    length = _length_layer(name)([numbers, text])
-    return [numbers, text], length, name
-
-
-def _embed(integers: Any, i: int) -> Any:
-    import keras
-
-    embedding = keras.layers.Embedding(9, 2, name=f"place_{i}")
-    return keras.layers.Flatten(name=f"flat_{i}")(embedding(integers))
-
-
-def _length_layer(name: str) -> Any:
-    """Return a layer whose second input is text."""
-    import keras
-    import tensorflow as tf
-
-    class AddLength(keras.layers.Layer):
-        def call(self, inputs: Any) -> Any:
-            numbers, text = inputs
-            return numbers + tf.cast(tf.strings.length(text), numbers.dtype)
-
-        def compute_output_spec(self, inputs: Any) -> Any:
-            return keras.KerasTensor(inputs[0].shape, inputs[0].dtype)
-
-    return AddLength(name=name)
-
-
-def _text_model(kinds: list[str]) -> tuple[Any, list[str]]:
-    """Return a model with one branch per kind, and the names of the layers that text goes into."""
-    import keras
-
-    inputs = []
-    outputs = []
-    text_layers = []
-    for i, kind in enumerate(kinds):
-        branch_inputs, output, text_layer = _new_branch(kind, i)
-        inputs += branch_inputs
-        outputs.append(output)
-        if text_layer:
-            text_layers.append(text_layer)
-    joined = outputs[0]
-    if len(outputs) > 1:
-        joined = keras.layers.Concatenate(name="join")(outputs)
-    return keras.Model(inputs, keras.layers.Dense(1, name="out")(joined)), text_layers
+REQUESTS = (1, 3, 8, 5, 2, 13, 1, 4)  # rows of each, in random order
+MOST_TRACES = 2  # reduce_retracing opens the number of rows at the second size
 
 
 @exercise(
     "16.3",
-    "find the layers that XLA refuses",
-    section=REFUSED,
+    "write the loop of a service",
+    section=LOOP,
     hints=(
-        "XLA compiles numbers. At which layers does text turn into numbers?",
-        "`model.layers` lists all of them; `tf.nest.flatten(layer.input)` makes a list of its "
-        "inputs, be it one or many, and each has a dtype.",
-        "For each layer that is not a keras.layers.InputLayer: if any(t.dtype == 'string' for t in "
-        "tf.nest.flatten(layer.input)), its name belongs in the list.",
+        "What has to happen once, and what in each request? Loading and tracing belong before the "
+        "first request.",
+        "Load the model, wrap it in one tf.function that serves any number of rows, and return a "
+        "function that calls it.",
+        "replay = tf.function(keras.models.load_model(path), reduce_retracing=True), and then "
+        "return lambda rows: replay(rows).numpy()",
     ),
 )
-def _check_text_layers(text_layers: Any) -> str:
-    cases = [
-        ["lookup", "numbers"],
-        ["integers", "numbers"],
-        ["hash"],
-        ["hash", "lookup", "integers"],
-        ["length", "numbers"],
-        random.choices(("lookup", "hash", "numbers", "integers"), k=4),
-    ]
-    for kinds in cases:
-        model, wanted = _text_model(kinds)
-        _expect_layers(text_layers(model), wanted, model)
-    return "exactly the layers into which text goes"
+def _check_open_service(open_service: Any) -> str:
+    from ..models import mlp
+
+    served = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        for number in (1, 2):
+            model = mlp(depth=4, seed=random.randrange(10_000))
+            path = Path(folder) / f"service_{number}.keras"
+            model.save(path)
+            handle = open_service(path)
+            if not callable(handle):
+                raise NotYet(kind_in_words(handle), "a function that takes rows", LOOP)
+            served.append((model, path, handle))
+        for _, path, _ in served:
+            path.unlink()  # who loads in a request finds nothing
+        for model, path, handle in served:
+            _serve(model, path, handle)
+    return "loaded once, at most two traces for all requests, and each request replays a graph"
 
 
-def _expect_layers(got: Any, wanted: list[str], model: Any) -> None:
-    """Compare the names of layers, and explain the common mistakes."""
-    import tensorflow as tf
+def _serve(model: Any, path: Path, handle: Callable[[Any], Any]) -> None:
+    """Send requests of several sizes, and count what they take."""
+    from ...measure.count import count
 
-    _expect_result(got, "a list of names, which may be empty", REFUSED)
-    is_list = isinstance(got, (list, tuple, set))
-    if not is_list or not all(isinstance(name, str) for name in got):
-        raise NotYet(kind_in_words(got), "a list of names: layer.name", REFUSED)
-    if sorted(got) == sorted(wanted):
-        return
-    extra = sorted(set(got) - set(wanted))
-    missing = sorted(set(wanted) - set(got))
-    if extra and all(name.startswith("input_") for name in extra):
+    sizes = random.sample(REQUESTS, len(REQUESTS))
+    with count() as requests:
+        for size in sizes:
+            rows = fresh_rows(size)
+            answer = _ask(handle, rows, path)
+            agree(_as_numpy(answer), model(rows).numpy(), f"for {size} rows", LOOP)
+    if requests.traces > MOST_TRACES:
         raise NotYet(
-            f"{extra[0]}, an input layer",
-            "layers that receive text; an input layer only names it",
-            REFUSED,
+            f"{requests.traces} traces in {len(sizes)} requests",
+            "one graph for any number of rows: predict builds a pipeline in each call, a function "
+            "made in the request is new each time, and each size is a key of its own",
+            LOOP,
         )
-    if missing and _has_two_inputs(model, missing[0]):
+    row = fresh_rows(1)
+    with count() as direct:
+        model(row)
+    with count() as replayed:
+        handle(row)
+    if replayed.python_calls > direct.python_calls / 2:
         raise NotYet(
-            f"{missing[0]} is missing, a layer with two inputs",
-            "every layer that text goes into, by any of its inputs",
-            REFUSED,
+            f"{replayed.python_calls:,} Python calls for one row, where model(x) makes "
+            f"{direct.python_calls:,}",
+            "fewer than half of them: a request replays a graph",
+            LOOP,
         )
-    if missing and not got:
+
+
+def _ask(handle: Callable[[Any], Any], rows: Any, path: Path) -> Any:
+    """Return the answer to a request; tell a load in a request from other errors."""
+    try:
+        return handle(rows)
+    except (OSError, ValueError) as error:
+        if path.name not in str(error):
+            raise
         raise NotYet(
-            f"nothing, where text goes into {', '.join(missing)}",
-            "look at what goes in: numbers come out of these layers",
-            REFUSED,
-        )
-    if missing:
-        raise NotYet(
-            f"{missing[0]} is missing",
-            "every layer that text goes into, whatever its class",
-            REFUSED,
-        )
-    if not extra:
-        raise NotYet(f"{sorted(got)}", "each name once", REFUSED)
-    dtypes = [tensor.dtype for tensor in tf.nest.flatten(model.get_layer(extra[0]).input)]
-    raise NotYet(
-        f"{extra[0]}, into which goes {dtypes[0]}", "only layers into which text goes", REFUSED
-    )
+            f"a request asks for the file {path.name}",
+            "the model loaded once, before the first request",
+            LOOP,
+        ) from error
 
 
-def _has_two_inputs(model: Any, name: str) -> bool:
-    return isinstance(model.get_layer(name).input, list)
+def _as_numpy(answer: Any) -> Any:
+    return answer.numpy() if hasattr(answer, "numpy") else answer
 
 
-# ---- 11.4 ----
+# ---- 16.4 ----
 
 
 @exercise(
