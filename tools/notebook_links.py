@@ -62,13 +62,12 @@ def title(name: str) -> str:
 
 
 def anchor(name: str, heading: str) -> str:
-    """Return the fragment of a link to a heading of a notebook that JupyterLab finds in each case.
+    """Return the fragment of a link to a heading of a notebook: the id of its cell.
 
-    `heading=` finds one in a cell that was never in sight. JupyterLab compares it as the browser
-    encodes it, so a heading with other characters is named by its cell.
+    JupyterLab finds a cell also in a notebook that the link opens; of headings it knows only those
+    that were drawn before.
     """
-    plain = fragment(heading)[1:]
-    return f"#cell-id={cell_of(name, heading)}" if "%" in plain else f"#heading={plain}"
+    return f"#cell-id={cell_of(name, heading)}"
 
 
 def cell_of(name: str, heading: str) -> str:
