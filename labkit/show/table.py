@@ -12,7 +12,7 @@ _CAPTION_STYLE = "caption-side:top;text-align:left;padding:0 0 0.25em"
 _CELL_STYLE = "white-space:normal;vertical-align:top;padding:0.35em min(0.6em, 0.6vw)"
 # There, and only there, short cells break too; before that it is the long texts that shrink.
 _MIN_WIDTH = "min-width:min({width:.1f}em, 20vw - 80px)"
-_MANY_COLUMNS = 6  # from here on that is too much: a column has as much as its counts need
+_MANY_COLUMNS = 5  # from here on that is too much: a column has as much as its counts need
 _SHORT_CELL = 24  # characters
 _WIDTH_OF_LETTER = 0.55  # em, on average
 # Of numbers, in em. Not by their letters: the page of another run must differ in the numbers only.
