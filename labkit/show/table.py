@@ -12,7 +12,8 @@ _CAPTION_STYLE = "caption-side:top;text-align:left;padding:0 0 0.25em"
 _CELL_STYLE = "white-space:normal;vertical-align:top;padding:0.35em min(0.6em, 0.6vw)"
 # There, and only there, short cells break too; before that it is the long texts that shrink.
 _MIN_WIDTH = "min-width:min({width:.1f}em, 20vw - 80px)"
-_MANY_COLUMNS = 5  # from here on that is too much: a column has as much as its counts need
+_MANY_COLUMNS = 5  # from here on that is too much: a column has as much as its counts need,
+_SMALLER_TEXT = "font-size:min(1em, 1.5vw)"  # and in a narrow window the letters are smaller
 _SHORT_CELL = 24  # characters
 _WIDTH_OF_LETTER = 0.55  # em, on average
 # Of numbers, in em. Not by their letters: the page of another run must differ in the numbers only.
@@ -118,8 +119,11 @@ class Table:
         head = _html_headings(self.columns, self._sides, self._short_widths())
         body = "".join(_html_row(row, self._sides) for row in self.cells)
         notes = "".join(_html_note(note) for note in self.notes)
+        style = _TABLE_STYLE
+        if len(self.columns) >= _MANY_COLUMNS:
+            style += f";{_SMALLER_TEXT}"
         return (
-            f'<table style="{_TABLE_STYLE}">'
+            f'<table style="{style}">'
             f"{caption}<thead>{head}</thead><tbody>{body}</tbody></table>{notes}"
         )
 
