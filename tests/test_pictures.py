@@ -227,6 +227,19 @@ OF_TYPE = {
     typing.get_type_hints(plots.ladder)["ladders"]: ladders,
     Measurements: measurements,
 }
+
+
+def loads(rng):
+    """Return waits of requests in seconds, by server and number of callers."""
+    found = {}
+    for server in ("alone", "drain", "timer"):
+        found[server] = {}
+        for callers in (1, 4, 16, 64):
+            waited = [positive(rng) * 1e-3 for _ in range(20)]
+            found[server][callers] = (waited, positive(rng))
+    return found
+
+
 OF_NAME = {
     "spans": spans,
     "points": points,
@@ -240,6 +253,7 @@ OF_NAME = {
     "calls": lambda rng: rng.choice([None, 50]),
     "peak": lambda rng: 1e9 * positive(rng),
     "bandwidth": lambda rng: 1e9 * positive(rng),
+    "loads": loads,
 }
 
 

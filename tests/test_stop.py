@@ -16,6 +16,7 @@ import time
 import types
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -32,6 +33,7 @@ from labkit.own_model import candidates, diagnosis, ladder
 from labkit.own_model.candidates import CALL, CANDIDATES, Case
 from labkit.own_model.ladder import compare_candidates
 from labkit.own_model.loading import LoadedModel
+from labkit.own_model.origin import Origin
 from labkit.own_model.time_budget import TimeBudget
 from labkit.show import stop
 from labkit.show.errors import Stopped
@@ -295,7 +297,8 @@ def comparing_candidates(clock):
 def diagnosing(clock):
     answer = [np.ones((1, 2), "float32")]
     model = LoadedModel("m", "Keras model", lambda x: answer, None, None, True, list)
-    case = Case(model, np.zeros((1, 3), "float32"), None)
+    spec = SimpleNamespace(shape=(None, 3), dtype=np.dtype("float32"))
+    case = Case(model, np.zeros((1, 3), "float32"), spec)
     for name in CANDIDATES:
         candidates._PREPARE[name] = lambda case: clock.candidate(1e-3, first=0.1, result=answer)
 
@@ -303,7 +306,8 @@ def diagnosing(clock):
     def measure():
         case_of = {1: case, 8: case}.__getitem__
         chosen = (CALL, candidates.FUNCTION, candidates.PREDICT, candidates.LITERT)
-        return diagnosis._measured(model, case_of, [1, 8], TimeBudget(20), chosen, False)
+        plan = diagnosis._Plan(model, Origin(), case_of, None, [1, 8], chosen, None)
+        return diagnosis._measured(plan, TimeBudget(20), False)
 
     return measure
 

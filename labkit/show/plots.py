@@ -15,7 +15,6 @@ from .figure import (
     COLOURS,
     Figure,
     label_line_ends,
-    label_points,
     label_sizes,
     mark_guess,
     new_axes,
@@ -1261,20 +1260,15 @@ def latency(
     if not any(loads.values()):
         raise ValueError("latency needs at least one server and one load")
     fig, ax = new_axes(height=4.6)
-    points: dict[str, tuple[float, float]] = {}
-    colours: dict[str, str] = {}
     words = []
     for i, (name, by_load) in enumerate(loads.items()):
         look = style(i)
         rates, halves, late_times = [], [], []
-        for load, (waited, seconds) in by_load.items():
+        for waited, seconds in by_load.values():
             p50, p99 = np.percentile(waited, [50, 99])
             rates.append(len(waited) / seconds)
             halves.append(p50)
             late_times.append(p99)
-            label = f"{load}{' ' * i}"  # the same load of each server needs a key of its own
-            points[label] = (rates[-1], 1e3 * p50)
-            colours[label] = look["color"]
         ax.loglog(rates, 1e3 * np.array(halves), **look, label=name)
         ax.vlines(
             rates, 1e3 * np.array(halves), 1e3 * np.array(late_times), color=look["color"], lw=1
@@ -1282,12 +1276,12 @@ def latency(
         answered = measured(rates[-1], "rows/s")
         waits = f"p50 {duration(halves[-1])}, p99 {duration(late_times[-1])}"
         words.append(f"{name} {answered}, {waits}")
-    ax.set_xlabel(f"throughput in rows/s; beside each point: {of}")
+    marks = listed([f"{load:,}" for load in next(iter(loads.values()))])
+    ax.set_xlabel(f"throughput in rows/s\nmarks along a line: {marks} {of}")
     ax.set_ylabel("latency in ms: p50, up to p99")
     plain_log_axis(ax.xaxis)
     plain_log_axis(ax.yaxis)
-    ax.legend(loc="upper left")
-    label_points(ax, points, colours)
+    fig.legend(loc="outside upper left", ncols=3)
     most = max(load for by_load in loads.values() for load in by_load)
     alt = (
         "Chart of latency against throughput, both on logarithmic axes, with a line for each of "

@@ -219,25 +219,17 @@ MUTATIONS = [
     Mutation("10_saved_models", "an output cleared", "found[kind] = [wants(", CLEAR),
     Mutation(
         "11_loading_in_a_loop",
-        "two candidates swapped",
-        (
-            "once=lambda: deep.predict(row, verbose=0),\n"
-            '    in_loop=lambda: slow(row, folder / "deep.keras")'
-        ),
-        (
-            'once=lambda: slow(row, folder / "deep.keras"),\n'
-            "    in_loop=lambda: deep.predict(row, verbose=0) + 1"
-        ),
+        "the loads moved into the loop",
+        "return np.concatenate([kept(row[None]) for row in rows])",
+        "return np.concatenate([load(path)(row[None]) for row in rows])",
     ),
     Mutation(
         "11_loading_in_a_loop",
-        "the drill serves a wrong answer",
-        "answer = server(rows[i % 100][None]).numpy().item()",
-        "answer = server(rows[i % 100][None]).numpy().item() + (i == 700)",
+        "the collector never runs",
+        'gc.enable()\ngc.collect()\nprint(f"{waiting}',
+        'gc.enable()\nprint(f"{waiting}',
     ),
-    Mutation(
-        "11_loading_in_a_loop", "an output cleared", "advised_log = drill(advised, arrivals)", CLEAR
-    ),
+    Mutation("11_loading_in_a_loop", "an output cleared", "[[name, *left_by(turn)]", CLEAR),
     Mutation(
         "12_swap_while_serving",
         "the drill serves a wrong answer",
@@ -253,15 +245,9 @@ MUTATIONS = [
     Mutation("12_swap_while_serving", "an output cleared", "advised = judge(advised_steps)", CLEAR),
     Mutation(
         "13_make_it_fast",
-        "tf.function removed",
-        '"tf.function": lambda model, row: tf.function(model),',
-        '"tf.function": lambda model, row: model,',
-    ),
-    Mutation(
-        "13_make_it_fast",
         "two candidates swapped",
-        '("NumPy", "model(x)", 20)',
-        '("model(x)", "NumPy", 20)',
+        'ladder.is_faster("tf.function", than="LiteRT", by=1 / 4)',
+        'ladder.is_faster("LiteRT", than="tf.function", by=1 / 4)',
     ),
     Mutation(
         "13_make_it_fast",
@@ -269,19 +255,27 @@ MUTATIONS = [
         '"model(x)": lambda model, row: model,',
         '"model(x)": lambda model, row: lambda x: model(x) + 1,',
     ),
+    Mutation("13_make_it_fast", "an output cleared", "makers |= {", CLEAR),
     Mutation(
-        "13_make_it_fast",
-        "an output cleared",
-        "[shallow.is_faster(below, than=above, by=by)",
-        CLEAR,
+        "14_many_callers",
+        "the batcher takes one request",
+        "while len(batch) < most and not queue.empty():",
+        "while len(batch) < 1 and not queue.empty():",
     ),
+    Mutation(
+        "14_many_callers",
+        "one engine for all threads",
+        "own.engine = engines.pop()",
+        "own.engine = engines[0]",
+    ),
+    Mutation("14_many_callers", "an output cleared", 'lab.Table(["what happens"', CLEAR),
     Mutation(
         "16_your_own_model",
         "the comparison turned round",
         "in_deep > 20 * in_price",
         "in_price > 20 * in_deep",
     ),
-    Mutation("16_your_own_model", "an output cleared", 'closed.refused["XLA"]', CLEAR),
+    Mutation("16_your_own_model", "an output cleared", "causes.items()", CLEAR),
 ]
 
 
