@@ -142,7 +142,8 @@ def _fields() -> dict[str, Any]:
     """Return the fields by the names of the parameters of `Form.run`."""
     import ipywidgets as widgets
 
-    wide = {"layout": widgets.Layout(width="40em"), "style": {"description_width": "11em"}}
+    layout = widgets.Layout(width="40em", max_width="100%")  # the cell of a small window is less
+    wide = {"layout": layout, "style": {"description_width": "11em"}}
     return {
         "path": widgets.Text(
             description="model", placeholder=".keras, .h5 or SavedModel; empty: ours", **wide
@@ -155,7 +156,9 @@ def _fields() -> dict[str, Any]:
         ),
         "dtype": widgets.Text(description="and its dtype", placeholder="float32", **wide),
         "batches": widgets.Text("1, 32", description="rows per call", **wide),
-        "budget": widgets.IntSlider(60, 10, 600, 10, description="seconds at most", **wide),
+        "budget": widgets.BoundedIntText(
+            60, min=10, max=600, step=10, description="seconds at most", **wide
+        ),
         "trust": widgets.Checkbox(
             False, description="run code of Lambda layers stored in the file", **wide
         ),
