@@ -160,7 +160,7 @@ def _fields() -> dict[str, Any]:
             60, min=10, max=600, step=10, description="seconds at most", **wide
         ),
         "trust": widgets.Checkbox(
-            False, description="run code of Lambda layers stored in the file", **wide
+            False, description="run the code of Lambda layers", indent=False, **wide
         ),
     }
 

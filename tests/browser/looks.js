@@ -101,6 +101,9 @@ window.looks = {
     for (const cell of panel.content.widgets) {
       const code = cell.model.sharedModel.getSource();
       const isOurs = new RegExp(ours).test(code);
+      for (const line of cell.node.querySelectorAll(".jp-Placeholder")) {
+        found.push(...looks.wide(line, right).map((problem) => `${code.slice(0, 60)} -> ${problem}`));
+      }
       for (const area of cell.node.querySelectorAll(".jp-OutputArea-output")) {
         const isPlain = area.matches(".jp-RenderedText");
         const problems = looks.wide(area, right).concat(looks.cut(area));

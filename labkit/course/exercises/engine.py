@@ -5,6 +5,7 @@ A wrong answer raises only with ``LABKIT_STRICT=1``, as in the tests.
 """
 
 import ast
+import contextlib
 import dis
 import errno
 import importlib
@@ -16,7 +17,7 @@ import random
 import tempfile
 import textwrap
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -437,6 +438,23 @@ def _unquoted(text: str) -> str:
 def fresh_rows(n: int, inputs: int = 10) -> Any:
     """Return `n` rows of random numbers, different in every check."""
     return random_rows(n, inputs=inputs, seed=random.randrange(10_000))
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder that vanishes; a file that is still open may stay, as on Windows."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file."""
+    return path.read_text(encoding="utf-8")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file."""
+    path.write_text(text, encoding="utf-8")
 
 
 class Spy:

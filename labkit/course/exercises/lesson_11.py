@@ -1,37 +1,31 @@
 """Exercises of lesson 11: loading, building and training in a loop."""
 
-import contextlib
 import gc
 import os
 import random
-import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from ...show.errors import kind_in_words
-from .engine import NotYet, exercise, expect_function, expect_number, expect_result, is_close
+from .engine import (
+    NotYet,
+    exercise,
+    expect_function,
+    expect_number,
+    expect_result,
+    is_close,
+    read_text,
+    temporary_folder,
+    write_text,
+)
 
 CACHE = "What must a cache know?"
 TRAINING = "Two cures for training"
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 # ---- 11.1 ----
@@ -41,7 +35,7 @@ class _FileModel:
     """A model that consists of the text of a file."""
 
     def __init__(self, path: Any):
-        self.text = _read(Path(path))
+        self.text = read_text(Path(path))
         self.size = len(self.text)
 
 
@@ -109,10 +103,10 @@ class _ExpectedCache:
     ),
 )
 def _check_make_get(make_get: Any) -> str:
-    with _folder() as folder:
+    with temporary_folder() as folder:
         paths = [folder / f"{letter}.keras" for letter in "abcdef"]
         for path in paths:
-            _write(path, path.stem * random.randrange(10, 41))
+            write_text(path, path.stem * random.randrange(10, 41))
         _use_one_file(make_get, paths[0])
         _use_a_file_whose_time_is_put_back(make_get, paths[0])
         _use_six_files(make_get, paths)
@@ -133,7 +127,7 @@ def _use_one_file(make_get: Callable, path: Path) -> None:
     for _ in range(2):  # twice: the stamp that it was loaded with has to be remembered, too
         _change(path)
         for _ in range(3):
-            if cache.get_text(path) != _read(path):
+            if cache.get_text(path) != read_text(path):
                 raise NotYet(
                     "the file changed, its size did not, and get returned the old model",
                     "the new one",
@@ -149,7 +143,7 @@ def _use_a_file_whose_time_is_put_back(make_get: Callable, path: Path) -> None:
     cache = _RecordedCache(make_get, limit=1000)
     cache.get_text(path)
     is_seen = _change_and_put_time_back(path)
-    if is_seen and cache.get_text(path) != _read(path):
+    if is_seen and cache.get_text(path) != read_text(path):
         raise NotYet(
             "the file changed, its time of writing was put back, and get returned the old model",
             "the new one: compare all of the stamp",
@@ -163,9 +157,9 @@ def _change_and_put_time_back(path: Path) -> bool:
     On Windows that is the time of creation, and some systems count it in steps.
     """
     before = path.stat()
-    text = _read(path)[::-1].swapcase()
+    text = read_text(path)[::-1].swapcase()
     for _ in range(50):
-        _write(path, text)
+        write_text(path, text)
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         if path.stat().st_ctime_ns != before.st_ctime_ns:
             return True
@@ -176,7 +170,7 @@ def _change_and_put_time_back(path: Path) -> bool:
 def _change(path: Path) -> None:
     """Write another text of the same length, a second later: some systems count in seconds."""
     before = path.stat()
-    _write(path, _read(path)[::-1].swapcase())
+    write_text(path, read_text(path)[::-1].swapcase())
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 10**9))
 
 
@@ -189,7 +183,7 @@ def _use_six_files(make_get: Callable, paths: list[Path]) -> None:
     for path in random.choices(paths, k=200):
         loads_before = len(cache.loaded)
         must_be_held = expected.use(path)
-        if cache.get_text(path) != _read(path):
+        if cache.get_text(path) != read_text(path):
             raise NotYet(
                 "get returned the model of another file", "that of the path asked for", CACHE
             )

@@ -4,7 +4,6 @@ import contextlib
 import os
 import random
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,24 +11,18 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from .engine import EXERCISE_TEXT, NotYet, exercise, expect_function
+from .engine import (
+    EXERCISE_TEXT,
+    NotYet,
+    exercise,
+    expect_function,
+    read_text,
+    temporary_folder,
+    write_text,
+)
 
 PUBLISH = "How does a version appear in one step?"
 SWAP = "How does the server swap?"
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 # ---- 12.1 ----
@@ -56,7 +49,7 @@ class _Reader:
         """Read the file once."""
         text: str | None
         try:
-            text = _read(self._path)
+            text = read_text(self._path)
         except OSError:
             text = None
         if text not in self._versions and not self._found:
@@ -151,9 +144,9 @@ def _publish(publish_model: Callable, save_fails: bool) -> None:
     """Publish a new version over an old one, with a reader at the path all the time."""
     old = "the old version, whole"
     new = "the new version, whole as well, and longer"
-    with _folder() as folder:
+    with temporary_folder() as folder:
         path = folder / "model.keras"
-        _write(path, old)
+        write_text(path, old)
         reader = _Reader(path, {old, new})
         model = _TextModel(new, save_fails, reader)
         error_came_out = False
@@ -201,7 +194,7 @@ def _expect_nothing_else(path: Path, save_fails: bool) -> None:
 
 
 def _expect_text(path: Path, wanted: str) -> None:
-    text = _read(path) if path.exists() else "nothing"
+    text = read_text(path) if path.exists() else "nothing"
     if text != wanted:
         raise NotYet(f"the path holds {text!r}", f"{wanted!r}", PUBLISH)
 

@@ -3,13 +3,12 @@
 import math
 import numbers
 import random
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ...show.errors import kind_in_words
-from .engine import NotYet, agree, exercise, fresh_rows
+from .engine import NotYet, agree, exercise, fresh_rows, temporary_folder
 
 COST = "What does the report say?"
 INPUTS = "What is in the file?"
@@ -197,10 +196,10 @@ def _check_open_service(open_service: Any) -> str:
     from ..models import mlp
 
     served = []
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    with temporary_folder() as folder:
         for number in (1, 2):
             model = mlp(depth=4, seed=random.randrange(10_000))
-            path = Path(folder) / f"service_{number}.keras"
+            path = folder / f"service_{number}.keras"
             model.save(path)
             handle = open_service(path)
             if not callable(handle):
