@@ -52,7 +52,7 @@ def test_each_field_reaches_the_diagnosis(diagnosed, tmp_path):
     fields["and its dtype"].value = "int32"
     fields["rows per call"].value = "1, 8,"
     fields["seconds at most"].value = 20
-    fields["run code of Lambda layers stored in the file"].value = True
+    fields["run the code of Lambda layers"].value = True
     button.click()
     assert diagnosed == {
         "source": "m.keras",
