@@ -185,6 +185,17 @@ def profile(rng):
     return SimpleNamespace(shares={name: share / total for name, share in shares.items()})
 
 
+def one_call(rng):
+    seconds = positive(rng, 1e-6, 10)
+    lanes = {name: [(seconds * a, seconds * b) for a, b in at] for name, at in spans(rng).items()}
+    return SimpleNamespace(
+        seconds=seconds,
+        python=rng.choice([[], [(0, seconds)], next(iter(lanes.values()))]),
+        threads=lanes,
+        operations=rng.choice([{}, lanes]),
+    )
+
+
 def measurements(rng):
     seconds = times_of(rng, names(rng, least=1))
     sizes = [1, rng.choice([2, 32, 1000])]
@@ -224,6 +235,7 @@ OF_TYPE = {
     protocols.CountLike: count,
     protocols.GrowthLike: growth,
     protocols.ProfileLike: profile,
+    protocols.TimelineLike: one_call,
     typing.get_type_hints(plots.ladder)["ladders"]: ladders,
     Measurements: measurements,
 }

@@ -20,6 +20,7 @@ from labkit.measure.growth import Growth
 from labkit.measure.profile import Profile
 from labkit.measure.results import Timing
 from labkit.measure.stats import Interval
+from labkit.measure.timeline import Timeline
 from labkit.own_model.ladder import Ladder
 from labkit.show import plots
 from labkit.show.figure import COLOURS
@@ -36,7 +37,7 @@ CASES = {
 for kind in ("ratio", "times", "rounds", "break-even"):
     CASES[f"{kind} of two"] = ("comparison", kind, {})
     CASES[f"{kind} of nine"] = ("several", kind, {})
-for result_name in ("timing", "count", "memory", "ops", "cost", "profile"):
+for result_name in ("timing", "count", "memory", "ops", "cost", "profile", "call"):
     CASES[result_name] = (result_name, None, {})
 NAMES = [*CASES, "latency", "timeline", "ladder", "roofline", "cost of one row"]
 
@@ -61,6 +62,7 @@ def results_and_kinds():
     found.append(pytest.param(results["count"], "strip", id="Count strip"))
     found.append(pytest.param(results["memory"], "growth", id="Growth growth"))
     found.append(pytest.param(results["profile"], "shares", id="Profile shares"))
+    found.append(pytest.param(results["call"], "one-call", id="Timeline one call"))
     return found
 
 
@@ -639,6 +641,34 @@ def test_a_timeline_without_work_draws():
     assert plots.timeline({"load": []}, "Nothing happens.").png()
 
 
+# ---- one call ----
+
+
+def test_one_call_has_a_row_for_python_each_thread_and_the_longest_operations():
+    operations = {f"Op{i}": [(0.5, 0.6 + i / 100)] for i in range(7)}
+    threads = {"calling": [(0.4, 1.0)], "executor": [(0.5, 0.9)]}
+    call = Timeline(1.0, [(0.0, 0.4)], threads, operations)
+    drawn = call.plot()
+    labels = [label.get_text() for label in axes(drawn).get_yticklabels()][::-1]
+    wanted = ["Python", "calling", "executor", "Op6", "Op5", "Op4", "Op3", "other operations"]
+    assert labels == wanted
+    assert "≈330 ms, 3 runs" in words(drawn)
+    python = axes(drawn).collections[0].get_paths()[0].get_extents()
+    assert (python.x0, python.x1) == pytest.approx((0, 0.4))
+    assert drawn.caption == (
+        "One call, ≈1.00 s: Python takes ≈40.0 % of it; 7 operations run in ≈16.0 % of it."
+    )
+
+
+def test_many_threads_share_a_row_and_the_calling_one_never_does():
+    busy = {f"executor thread {i}": [(0.1, 0.2 + i / 100)] for i in range(20)}
+    call = Timeline(1.0, [(0.1, 1.0)], {"calling": [(0.0, 0.1)]} | busy, {})
+    labels = [label.get_text() for label in axes(call.plot()).get_yticklabels()][::-1]
+    assert labels[:2] == ["Python", "calling"]
+    assert labels[-1] == "other threads"
+    assert len(labels) == 2 + 4 + 1
+
+
 # ---- strip ----
 
 
@@ -824,6 +854,15 @@ def test_the_ladder_of_one_model_has_its_numbers_and_no_legend():
 def test_the_baseline_may_be_the_first_candidate_of_a_ladder():
     drawn = plots.one_ladder(constant({"numpy": 1e-5, "call": 1e-3}))
     assert drawn.caption == "Time per call. numpy ≈10.0 µs, call ≈100× that."
+
+
+def test_ladders_that_do_not_go_together_are_an_error():
+    with pytest.raises(ValueError, match="at least one ladder"):
+        plots.ladder({})
+    small = constant({"predict": 1e-2, "numpy": 1e-5}, baseline="numpy")
+    other = constant({"call": 1e-2, "numpy": 1e-5}, baseline="numpy")
+    with pytest.raises(ValueError, match="same candidates: predict, numpy"):
+        plots.ladder({"small": small, "other": other})
 
 
 def test_a_long_ladder_has_labels_that_do_not_touch():

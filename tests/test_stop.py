@@ -286,6 +286,11 @@ def watching_cost(clock):
     return lambda: lab.growth(call, what="cost", calls=5)
 
 
+def recording(clock):
+    call = clock.candidate(1e-3)
+    return lambda: lab.profile(call, timeline=True, calls=100)
+
+
 def comparing_candidates(clock):
     def make(_model, _row):
         return lambda row: clock.work(1e-3)
@@ -359,6 +364,7 @@ def some_moments(count):
         sweeping,
         watching,
         watching_cost,
+        recording,
         comparing_candidates,
         diagnosing,
     ],
@@ -674,6 +680,7 @@ CELLS = {
     "growth": ("lab.growth(pause, calls=1, blocks=30_000)", PART),
     "cost": ("lab.growth(work, what='cost', calls=10_000, blocks=10_000)", PART),
     "profile": ("lab.profile(pause, calls=30_000)", PART),
+    "timeline": ("lab.profile(pause, calls=30_000, timeline=True)", PART),
     "count": ("with lab.count() as n:\n    endless()", None),
     "candidates": (
         "own_model.compare_candidates({'a': endless}, model, rows, baseline='a')",

@@ -6,15 +6,19 @@ import importlib.util
 import pstats
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, overload
 
 from ..show import plots, stop
+from ..show.errors import WrongValue
 from ..show.figure import Figure
 from ..show.format import measured
 from ..show.table import Table
+from . import timeline as recording
 from .notes import INTERRUPTED, Note
 from .results import Result
+from .timeline import Timeline
 
 PACKAGES = {
     "keras": "Keras (Python)",
@@ -27,6 +31,7 @@ OPERATIONS = "TensorFlow (compiled operations)"
 # How cProfile names the built-in functions through which Python runs TensorFlow's operations.
 _OPERATION_CALLS = ("TFE_Py_", "TFE_Execute", "TF_SessionRun", "call_function")
 _ENDS_PROFILE = "'_lsprof.Profiler'"  # the call that switches the profiler off
+CALLS = 30
 WARM_UP_CALLS = 3  # so that no trace is profiled
 
 
@@ -57,38 +62,93 @@ class Profile(Result):
         return Table(["whose code", "share of the time"], rows, notes=self.notes)
 
 
+@overload
+def profile(
+    fn: Callable[[], Any],
+    *,
+    calls: int | None = None,
+    timeline: Literal[False] = False,
+    keep: None = None,
+) -> Profile: ...
+
+
+@overload
+def profile(
+    fn: Callable[[], Any],
+    *,
+    calls: int | None = None,
+    timeline: Literal[True],
+    keep: str | PathLike[str] | None = None,
+) -> Timeline: ...
+
+
 @stop.stoppable("Stopped before one call was profiled.")
-def profile(fn: Callable[[], Any], *, calls: int = 30) -> Profile:
-    """Profile `calls` calls of `fn` with `cProfile` and add up the time by owner.
+def profile(
+    fn: Callable[[], Any],
+    *,
+    calls: int | None = None,
+    timeline: bool = False,
+    keep: str | PathLike[str] | None = None,
+) -> Profile | Timeline:
+    """Show where the time of a call goes: whose code takes it, or what was at work when.
 
     Parameters
     ----------
     fn : callable
         Takes no argument. It is called three times before, so that no trace is profiled.
-    calls : int
-        More calls, steadier shares.
+    calls : int, optional
+        More calls, steadier shares. By default 30, and 5 for a timeline.
+    timeline : bool
+        False: `cProfile` looks at all calls, and the time is added up by owner of the code. True:
+        TensorFlow's own profiler records the calls, and the shortest one is shown.
+    keep : str or path, optional
+        A new folder in which to keep what was recorded for a timeline, for XProf's own page.
 
     Returns
     -------
-    Profile
-        Shares of the time. The profiler slows Python code more than compiled code, so the true
-        share of the compiled part is somewhat larger than shown. The stop button and Ctrl-C end it
-        with the calls that are done.
+    Profile or Timeline
+        Shares of the time by owner; or when Python, TensorFlow's threads and each operation were at
+        work in one call. Both profilers take time themselves: `cProfile` for each function of
+        Python, TensorFlow's for each operation. The stop button and Ctrl-C end it with the calls
+        that are done.
 
     Raises
     ------
     KeyboardInterrupt
         It was stopped before one call was done.
+    ValueError
+        `keep` is no new or empty folder, or is given without a timeline; or `calls` is below 1.
+    TypeError
+        `keep` is not the name of a folder.
+    RuntimeError
+        TensorFlow's profiler is recording already, or what it recorded cannot be written.
 
     Notes
     -----
-    A single call of compiled code cannot be interrupted: the profile ends when it returns.
+    A single call of compiled code cannot be interrupted: the profile ends when it returns. What an
+    operation does on a GPU is in what `keep` keeps, and not in the timeline.
 
     Examples
     --------
     >>> profile(lambda: sorted(range(1000)), calls=3).shares["compiled, other"] > 0
     True
+
+    The operations of a sum in TensorFlow, and how often they ran in one call:
+
+    >>> import tensorflow as tf
+    >>> numbers = tf.range(10)
+    >>> profile(lambda: tf.add(numbers, numbers), timeline=True).runs
+    {'AddV2': 1}
     """
+    if timeline:
+        return recording.record(fn, recording.CALLS if calls is None else calls, keep)
+    if keep is not None:
+        raise WrongValue("keep= is the folder for a timeline: add timeline=True")
+    return _profile(fn, CALLS if calls is None else calls)
+
+
+def _profile(fn: Callable[[], Any], calls: int) -> Profile:
+    """Profile calls with `cProfile` and add up the time by owner."""
     for _ in range(WARM_UP_CALLS):
         fn()
         stop.raise_if_requested()

@@ -33,6 +33,7 @@ from .protocols import (
     IntervalLike,
     ProfileLike,
     SweepLike,
+    TimelineLike,
     TimingLike,
 )
 from .rows import (
@@ -43,6 +44,7 @@ from .rows import (
     row,
     write_beside,
 )
+from .spans import Span, merged, total
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,7 +94,8 @@ def ratio(result: ComparisonLike, guess: Any = None, of: str | None = None) -> F
     Raises
     ------
     ValueError
-        There is nothing to compare, or `of` was not compared with the baseline.
+        There is nothing to compare, `of` was not compared with the baseline, or `guess` is not
+        above 0.
 
     Examples
     --------
@@ -624,16 +627,8 @@ def timeline(spans: Mapping[str, Sequence[tuple[float, float]]], caption: str) -
     length = max((end - begin) / size, 1e-9)
     for i, lane in enumerate(lanes):
         bars = [((start - begin) / size, (stop - start) / size) for start, stop in spans[lane]]
-        colour = style(i)["color"]
-        # The white edge that sets off two bars would hide a thin one.
-        edges = [colour if width < length / 150 else "white" for _, width in bars]
-        ax.broken_barh(
-            bars,
-            (row(lanes, i) - 0.36, 0.72),
-            facecolors=colour,
-            edgecolors=edges,
-            hatch=_HATCHES[i % len(_HATCHES)],
-        )
+        looks = {"color": style(i)["color"], "hatch": _HATCHES[i % len(_HATCHES)]}
+        _draw_lane(ax, row(lanes, i), bars, length, looks)
     name_rows(ax, lanes, guides=False)
     limit_rows(ax, lanes)
     ax.set_xlim(-0.01 * length, 1.01 * length)
@@ -645,6 +640,26 @@ def timeline(spans: Mapping[str, Sequence[tuple[float, float]]], caption: str) -
     return Figure(fig, caption, alt)
 
 
+def _draw_lane(
+    ax: Axes,
+    y: float,
+    bars: Sequence[tuple[float, float]],
+    length: float,
+    looks: Mapping[str, Any],
+) -> None:
+    """Draw a bar for each piece of work, from its start and as long as it took."""
+    colour = looks["color"]
+    # The white edge that sets off two bars would hide a thin one.
+    edges = [colour if width < length / 150 else "white" for _, width in bars]
+    ax.broken_barh(
+        bars,
+        (y - 0.36, 0.72),
+        facecolors=colour,
+        edgecolors=edges,
+        hatch=looks.get("hatch", ""),
+    )
+
+
 def _first_and_last(
     lanes: Iterable[Sequence[tuple[float, float]]],
 ) -> tuple[float, float]:
@@ -653,6 +668,99 @@ def _first_and_last(
     if not moments:
         return 0.0, 1.0
     return min(moments), max(moments)
+
+
+# ---- one call: when does Python work, when do the operations? ----
+
+_MOST_TYPES = 4  # of operations with a row of their own
+_MOST_THREADS = 4
+
+
+@with_course_style
+def one_call(result: TimelineLike) -> Figure:
+    """Plot the timeline of one recorded call.
+
+    When does Python work, when do TensorFlow's threads, and when does each operation run?
+
+    Parameters
+    ----------
+    result : Timeline
+        What was recorded.
+
+    Returns
+    -------
+    Figure
+        From the top: Python in blue, a grey row for each thread that was in TensorFlow, and the
+        types of operations that took longest, orange and hatched, with the time of each row and how
+        often the operations ran. The caption gives the share of Python and of the operations.
+
+    Examples
+    --------
+    >>> from labkit.measure.timeline import Timeline
+    >>> operations = {"MatMul": [(0.6, 0.8)], "Relu": [(0.8, 0.9)]}
+    >>> one_call(Timeline(1.0, [(0.0, 0.5)], {"calling thread": [(0.5, 1.0)]}, operations))
+    One call, ≈1.00 s: Python takes ≈50.0 % of it; 2 operations run in ≈30.0 % of it.
+    """
+    rows = _rows_of_call(result)
+    names = [name for name, _, _ in rows]
+    unit, size = time_unit([result.seconds])
+    length = max(result.seconds / size, 1e-9)
+    fig, ax = new_axes(height_of(names, row_height=0.42, more=0.85))
+    for i, (_, kind, spans) in enumerate(rows):
+        y = row(names, i)
+        bars = [(start / size, (stop - start) / size) for start, stop in spans]
+        _draw_lane(ax, y, bars, length, _CODE_STYLES[kind])
+        write_beside(ax, y, _time_and_runs(kind, spans))
+    name_rows(ax, names, guides=False)
+    limit_rows(ax, names)
+    ax.set_xlim(-0.01 * length, 1.01 * length)
+    ax.set_xlabel(f"time in {unit}")
+    alt = (
+        "Chart of one call over time, with a bar for each piece of work, in rows: Python; each "
+        "thread that was in TensorFlow; each type of operation that took long."
+    )
+    return Figure(fig, _call_caption(result), alt)
+
+
+def _rows_of_call(result: TimelineLike) -> list[tuple[str, str, list[Span]]]:
+    """Return the name, the kind of code and the work of each row, from the top."""
+    rows = [("Python", "Python", list(result.python))]
+    calling, *others = result.threads.items()
+    rows.append((calling[0], "other", list(calling[1])))
+    for name, spans in _longest(dict(others), _MOST_THREADS, "other threads").items():
+        rows.append((name, "other", merged(spans)))
+    by_time = sorted(result.operations.items(), key=lambda item: -total(item[1]))
+    for name, spans in _longest(dict(by_time), _MOST_TYPES, "other operations").items():
+        rows.append((name, "operations", spans))
+    return rows
+
+
+def _longest(lanes: Mapping[str, Sequence[Span]], most: int, rest: str) -> dict[str, list[Span]]:
+    """Return the lanes with most work, in the order given, and the work of all others in one."""
+    by_time = sorted(lanes, key=lambda name: -total(lanes[name]))
+    shown = set(by_time[:most] if len(by_time) > most + 1 else by_time)
+    found = {name: list(spans) for name, spans in lanes.items() if name in shown}
+    others = [span for name, spans in lanes.items() if name not in shown for span in spans]
+    return found | {rest: others} if others else found
+
+
+def _time_and_runs(kind: str, spans: Sequence[Span]) -> str:
+    """Return how long the work of a row took, and for operations how often they ran."""
+    time = duration(total(spans)) if spans else "0"
+    if kind != "operations":
+        return time
+    return f"{time}, 1 run" if len(spans) == 1 else f"{time}, {len(spans):,} runs"
+
+
+def _call_caption(result: TimelineLike) -> str:
+    everything = [span for spans in result.operations.values() for span in spans]
+    python = 100 * total(result.python) / result.seconds
+    in_operations = 100 * total(merged(everything)) / result.seconds
+    runs = "1 operation runs" if len(everything) == 1 else f"{len(everything):,} operations run"
+    return (
+        f"One call, {duration(result.seconds)}: Python takes {measured(python, '%')} of it; "
+        f"{runs} in {measured(in_operations, '%')} of it."
+    )
 
 
 # ---- strip: what did each call do? ----
@@ -953,7 +1061,8 @@ def ladder(ladders: Mapping[str, ComparisonLike], unit: str = "call", guess: Any
     Raises
     ------
     ValueError
-        There is nothing to compare with the baseline.
+        There is nothing to compare with the baseline, two ladders have not the same candidates, or
+        `guess` is not above 0.
 
     Examples
     --------
@@ -963,8 +1072,12 @@ def ladder(ladders: Mapping[str, ComparisonLike], unit: str = "call", guess: Any
     Time per call. small: numpy ≈1.00 s, predict ≈2.00× that; large: numpy ≈1.00 s, predict ...
     """
     results = list(ladders.values())
+    if not results:
+        raise ValueError("there is nothing to compare: give at least one ladder")
     names = list(results[0].samples)
     baseline = results[0].baseline
+    if any(set(result.samples) != set(names) for result in results):
+        raise ValueError(f"each ladder needs the same candidates: {', '.join(names)}")
     first = _first_compared(results[0])
     fig, ax = new_axes()
     labels = [f"{name} (= 1)" if name == baseline else name for name in names]
@@ -1044,6 +1157,11 @@ def one_ladder(result: ComparisonLike, unit: str = "call", guess: Any = None) ->
     -------
     Figure
         The caption gives the time of the baseline and the ratio of the first candidate.
+
+    Raises
+    ------
+    ValueError
+        There is nothing to compare with the baseline, or `guess` is not above 0.
 
     Examples
     --------
@@ -1257,8 +1375,8 @@ def latency(
     """
     import numpy as np
 
-    if not any(loads.values()):
-        raise ValueError("latency needs at least one server and one load")
+    if not loads or not all(loads.values()):
+        raise ValueError("latency needs at least one server and one load, for each server")
     fig, ax = new_axes(height=4.6)
     words = []
     for i, (name, by_load) in enumerate(loads.items()):

@@ -137,3 +137,23 @@ class ProfileLike(Protocol):
     @property
     def shares(self) -> Mapping[str, float]:
         """Share of the time by owner of the code; all together 1."""
+
+
+class TimelineLike(Protocol):
+    """What happened in one recorded call: each piece of work with its start and its end."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the call took; it begins at 0."""
+
+    @property
+    def python(self) -> Sequence[tuple[float, float]]:
+        """When the calling thread was in Python."""
+
+    @property
+    def threads(self) -> Mapping[str, Sequence[tuple[float, float]]]:
+        """When each thread was in TensorFlow, the calling one first."""
+
+    @property
+    def operations(self) -> Mapping[str, Sequence[tuple[float, float]]]:
+        """When operations of each type ran, in any thread."""
