@@ -40,6 +40,7 @@ numbers()
 print(keras.backend.backend(), os.environ["KERAS_BACKEND"])
 print(repr(versions.cores), versions["cores"], sorted(versions))
 print(versions._repr_html_() == f"<div>{versions}</div>")
+print(tf.keras.__version__ == keras.__version__, os.environ.get("TF_USE_LEGACY_KERAS"))
 f = tf.function(lambda x: x)
 [f(i) for i in range(8)]  # TensorFlow warns of so many traces
 tf.function(tf.abs, jit_compile=True)(tf.constant(1.0))  # the compiler introduces itself
@@ -54,12 +55,18 @@ def first_import(tmp_path_factory):
     settings = json.dumps({"backend": "jax", "floatx": "float32"})
     (home / "keras.json").write_text(settings, encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    hostile = {
+        "KERAS_HOME": str(home),
+        "KERAS_BACKEND": "torch",
+        "TF_CPP_MIN_LOG_LEVEL": "0",
+        "TF_USE_LEGACY_KERAS": "1",
+    }
     return subprocess.run(
         [sys.executable, "-c", FIRST_IMPORT],
         capture_output=True,
         text=True,
         encoding="utf-8",
-        env={**kept, "KERAS_HOME": str(home), "KERAS_BACKEND": "torch"},
+        env={**kept, **hostile},
         cwd=ROOT,
         timeout=90,
     )
@@ -101,6 +108,41 @@ def test_as_html_the_line_wraps_at_words(first_import):
     assert first_import.stdout.splitlines()[6] == "True"
 
 
+def test_legacy_keras_is_not_what_a_lesson_gets(first_import):
+    assert first_import.stdout.splitlines()[7] == "True None"
+
+
+def test_a_notebook_shows_what_the_lessons_show(monkeypatch):
+    shell = types.SimpleNamespace(ast_node_interactivity="all", kernel=object())
+    monkeypatch.setattr(environment, "running_shell", lambda: shell)
+    monkeypatch.setattr(sys, "modules", {**sys.modules})
+    monkeypatch.setenv("MPLBACKEND", "TkAgg")
+    environment._show_as_lessons_do()
+    assert shell.ast_node_interactivity == "last_expr"
+    if "matplotlib" in sys.modules:  # a backend that is chosen already stays
+        assert os.environ["MPLBACKEND"] == "TkAgg"
+    sys.modules.pop("matplotlib", None)
+    environment._show_as_lessons_do()
+    assert os.environ["MPLBACKEND"] == "module://matplotlib_inline.backend_inline"
+
+
+@pytest.mark.parametrize("shell", [None, types.SimpleNamespace(kernel=None)])
+def test_outside_a_notebook_the_backend_stays(monkeypatch, shell):
+    monkeypatch.setattr(environment, "running_shell", lambda: shell)
+    monkeypatch.setattr(sys, "modules", {**sys.modules})
+    sys.modules.pop("matplotlib", None)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    environment._show_as_lessons_do()
+    assert os.environ["MPLBACKEND"] == "agg"
+
+
+def test_a_tensorflow_that_cannot_be_imported_leads_to_the_doctor(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # importing it raises ImportError
+    with pytest.raises(ImportError) as raised:
+        lab.setup()
+    assert "python -m labkit doctor" in raised.value.__notes__[0]
+
+
 def test_keras_that_already_runs_on_something_else_is_an_error(monkeypatch):
     keras = types.ModuleType("keras")
     keras.backend = types.SimpleNamespace(backend=lambda: "jax")
@@ -109,13 +151,13 @@ def test_keras_that_already_runs_on_something_else_is_an_error(monkeypatch):
         lab.setup()
 
 
-def test_keras_that_was_imported_before_keeps_its_setting(monkeypatch):
+def test_keras_that_was_imported_before_on_tensorflow_is_none(monkeypatch):
     keras = types.ModuleType("keras")
     keras.backend = types.SimpleNamespace(backend=lambda: "tensorflow")
     monkeypatch.setitem(sys.modules, "keras", keras)
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     environment._use_tensorflow_backend()
-    assert os.environ["KERAS_BACKEND"] == "jax"
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"  # for the processes that a lesson starts
 
 
 # ---- doctor ----
@@ -138,7 +180,12 @@ def healthy(monkeypatch):
     class Disk:
         free = property(lambda self: machine["disk"] * 2**30)
 
+    imported = [environment.Check("import", "ok", "TensorFlow and Keras run")]
+    machine["import"], machine["settings"] = imported, []
     locked = dict(versions)
+    monkeypatch.setattr(environment, "begin_import", lambda: None)
+    monkeypatch.setattr(environment, "check_import", lambda process: machine["import"][0])
+    monkeypatch.setattr(environment, "check_settings", lambda folder: machine["settings"])
     monkeypatch.setattr(importlib.metadata, "version", version)
     monkeypatch.setattr(environment, "_locked_versions", lambda: locked)
     monkeypatch.setattr("psutil.virtual_memory", Memory)
@@ -161,7 +208,7 @@ def test_a_healthy_machine_is_ready(healthy):
     report = lab.doctor()
     assert report.ok
     assert {check.state for check in report.checks} == {"ok"}
-    wanted = ["Python", *environment.PACKAGES, "disk", "memory", "cores", "load"]
+    wanted = ["Python", *environment.PACKAGES, "import", "disk", "memory", "cores", "load"]
     assert [check.what for check in report.checks] == wanted
     lines = repr(report).splitlines()
     assert lines[0] == "✓ ok    Python      Python 3.12.4"
@@ -206,6 +253,36 @@ def test_the_brief_report_in_a_notebook_has_no_table(healthy):
 
 def test_the_brief_report_is_its_last_line(healthy):
     assert repr(lab.doctor(brief=True)) == lab.doctor().line
+
+
+def test_tensorflow_that_cannot_be_imported_is_not_ready(healthy):
+    healthy[1]["import"] = [environment.Check("import", "bad", "it ended by SIGILL", "do this")]
+    report = lab.doctor(brief=True)
+    assert not report.ok
+    assert report.line.startswith("labkit doctor: NOT READY (import: it ended by SIGILL) | ")
+    assert repr(report).splitlines() == [
+        "✗ bad   import      it ended by SIGILL",
+        "        → do this",
+        report.line,
+    ]
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "keras", "numpy"])
+def test_what_is_missing_is_not_imported(healthy, name):
+    del healthy[0][name]
+    assert "import" not in [check.what for check in lab.doctor().checks]
+
+
+def test_a_setting_is_noted_and_named_to_the_teacher(healthy):
+    noted = environment.Check("backend", "note", "it asks for jax", "unset it", is_setting=True)
+    healthy[1]["settings"] = [noted]
+    report = lab.doctor(brief=True)
+    assert report.ok
+    assert report.line.endswith(" | load 0.5 | settings noted: backend")
+    assert repr(report).splitlines() == [*str(noted).splitlines(), report.line]
+    healthy[1]["settings"] = [environment.Check("files", "bad", "keras.py", "x", is_setting=True)]
+    assert not lab.doctor().ok
+    assert "settings noted" not in lab.doctor().line
 
 
 def test_one_core_is_no_plural(healthy):
@@ -315,6 +392,13 @@ def test_these_machines_have_none_and_hear_what_to_do(system, machine, kind):
     assert check.cure.startswith(f"TensorFlow has no build for {kind}")
     assert "use another computer, or open the course on Binder" in check.cure
     assert ("arm64" in check.cure) is (system == "Darwin")
+
+
+@pytest.mark.parametrize("libc", ["", "musl"])
+def test_linux_without_glibc_has_none(libc):
+    check = environment._check_machine("Linux", "x86_64", libc)
+    assert check.state == "bad"
+    assert "no build for Linux without glibc, such as Alpine" in check.cure
 
 
 def test_where_tensorflow_cannot_be_installed_the_doctor_does_not_say_to_try_again(

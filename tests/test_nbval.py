@@ -129,6 +129,7 @@ NOTEBOOKS = {
         "names = 'LABKIT_STRICT', 'TQDM_DISABLE', 'PYTHONHASHSEED', 'CUDA_VISIBLE_DEVICES'\n"
         "[os.environ.get(name) for name in names]",
         "names = 'LABKIT_BUDGET', 'PYTEST_CURRENT_TEST', 'TF_CPP_MIN_LOG_LEVEL'\n"
+        "names += 'TF_USE_LEGACY_KERAS', 'PYTHONSTARTUP', 'JUPYTER_TOKEN'\n"
         "[name for name in names if name in os.environ]",
         "import matplotlib\n'inline' in matplotlib.get_backend()",
         "home = os.environ['LABKIT_HOME']\nrecord = os.path.join(home, 'record')\n"
@@ -161,6 +162,10 @@ SHELL = {
     "MPLBACKEND": "svg",
     "PYTHONHASHSEED": "7",
     "TF_CPP_MIN_LOG_LEVEL": "0",
+    "TF_USE_LEGACY_KERAS": "1",
+    "KERAS_BACKEND": "jax",
+    "JUPYTER_TOKEN": "secret",
+    "PYTHONSTARTUP": "no such file",
     "CUDA_VISIBLE_DEVICES": "-1",
 }
 
@@ -191,6 +196,15 @@ def test_the_profile_would_change_the_outputs(tmp_path):
     notebook = store("profile", tmp_path, tmp_path)  # the kernel's profile is in the folder it gets
     assert [len(cell.outputs) for cell in notebook.cells] == [2, 1]
     assert notebook.cells[1].outputs[0].data["text/plain"] == "True"
+
+
+def test_the_kernel_is_this_python_whatever_others_have_its_name(tmp_path, monkeypatch):
+    foreign = tmp_path / "kernels" / "python3" / "kernel.json"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text('{"argv": ["/opt/bin/python"], "display_name": "x", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    manager = client(new_notebook(), tmp_path).create_kernel_manager()
+    assert manager.kernel_spec.argv[:3] == [sys.executable, "-m", "ipykernel_launcher"]
 
 
 @pytest.fixture(scope="module")

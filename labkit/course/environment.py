@@ -6,17 +6,21 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from ..measure.system import cores, free_memory, load, package_version, silence_stderr
-from ..show.message import BAD, GOOD, message_html
+from ..show.message import BAD, GOOD, message_html, running_shell
 from ..show.table import Table
+from .checks import SYMBOLS, Check
+from .files import workspace_folder
 from .notebook_help import install
+from .settings_check import check_settings
+from .tensorflow_start import begin_import, check_import, set_variables
 
 PACKAGES = ("tensorflow", "keras", "numpy", "jupyterlab", "matplotlib", "ipywidgets", "psutil")
 PYTHON_FROM, PYTHON_BELOW = (3, 11), (3, 14)
@@ -29,8 +33,8 @@ TENSORFLOW_BUILDS = {
 }
 ENOUGH_MEMORY, TOO_LITTLE_MEMORY = 2.0, 0.8  # GiB
 ENOUGH_DISK = 0.5  # GiB
+_INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
 _LOCK = Path(__file__).resolve().parents[2] / "requirements.lock"
-_SYMBOLS = {"ok": "✓", "note": "!", "bad": "✗"}
 
 
 class Versions(dict[str, str]):
@@ -63,6 +67,8 @@ def setup(seed: int = 0) -> Versions:
 
     Raises
     ------
+    ImportError
+        TensorFlow or Keras cannot be imported.
     RuntimeError
         Keras was imported before, and runs on JAX or PyTorch.
 
@@ -71,17 +77,23 @@ def setup(seed: int = 0) -> Versions:
     TensorFlow writes start-up messages from C++ that no variable turns off, so the error output is
     closed during the import. Keras reads its backend once, when it is imported: the variable
     ``KERAS_BACKEND``, which `setup` sets to ``tensorflow``, wins over the file ``keras.json``.
+    `setup` also sets ``TF_CPP_MIN_LOG_LEVEL``, unsets ``TF_USE_LEGACY_KERAS``, and in a notebook
+    lets matplotlib draw in the page and a cell show its last value, whatever your settings are.
 
     Examples
     --------
     >>> setup()["gpu"]  # doctest: +ELLIPSIS
     '... GPU...'
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _use_tensorflow_backend()
+    _show_as_lessons_do()
     with silence_stderr():
-        import keras
-        import tensorflow as tf
+        try:
+            import keras
+            import tensorflow as tf
+        except ImportError as error:
+            error.add_note("python -m labkit doctor says what is wrong, and what to do about it.")
+            raise
 
         gpus = len(tf.config.list_physical_devices("GPU"))
         tf.constant(0.0)  # the first operation triggers the last of the start-up messages
@@ -102,37 +114,30 @@ def setup(seed: int = 0) -> Versions:
 
 def _use_tensorflow_backend() -> None:
     """Make Keras run on TensorFlow; raise RuntimeError if it already runs on something else."""
-    if "keras" not in sys.modules:
-        os.environ["KERAS_BACKEND"] = "tensorflow"
-        return
-    import keras
+    if "keras" in sys.modules:
+        import keras
 
-    backend = keras.backend.backend()
-    if backend != "tensorflow":
-        raise RuntimeError(
-            f"Keras was imported before lab.setup() and runs on {backend}, but the course needs it"
-            " on TensorFlow: restart the kernel and call lab.setup() before you import keras"
-        )
+        backend = keras.backend.backend()
+        if backend != "tensorflow":
+            raise RuntimeError(
+                f"Keras was imported before lab.setup() and runs on {backend}, but the course needs"
+                " it on TensorFlow: restart the kernel and call lab.setup() before you import keras"
+            )
+    set_variables(os.environ)
+
+
+def _show_as_lessons_do() -> None:
+    """Let a notebook show what the lessons show, whatever the profile of IPython asks for."""
+    shell = running_shell()
+    if shell is None:
+        return
+    shell.ast_node_interactivity = "last_expr"
+    if getattr(shell, "kernel", None) is not None and "matplotlib" not in sys.modules:
+        os.environ["MPLBACKEND"] = _INLINE_BACKEND
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-@dataclass
-class Check:
-    """One line of the doctor's report: the thing checked, its state, and what to do about it."""
-
-    what: str
-    state: Literal["ok", "note", "bad"]
-    seen: str
-    cure: str = ""
-
-    def __str__(self) -> str:
-        line = f"{_SYMBOLS[self.state]} {self.state:4}  {self.what:11} {self.seen}"
-        if self.cure:
-            line += f"\n        → {self.cure}"
-        return line
 
 
 @dataclass(repr=False)
@@ -159,11 +164,15 @@ class Report:
         for what in ("Python", "tensorflow", "memory", "cores", "load"):
             if what in seen:
                 parts.append(seen[what])
+        noted = [check.what for check in self.checks if check.is_setting and check.state == "note"]
+        if noted:
+            parts.append(f"settings noted: {', '.join(noted)}")
         return " | ".join(parts)
 
     def __repr__(self) -> str:
         if self.brief:
-            return self.line
+            wrong = [check for check in self.checks if check.state == "bad" or check.is_setting]
+            return "\n".join([*map(str, wrong), self.line])
         lines = [str(check) for check in self.checks]
         return "\n".join([*lines, "", "To paste to your teacher:", self.line])
 
@@ -180,7 +189,7 @@ class Report:
         columns = ["check", "state", "found", "what to do"]
         cells = []
         for check in self.checks:
-            state = f"{_SYMBOLS[check.state]} {check.state}"
+            state = f"{SYMBOLS[check.state]} {check.state}"
             found = check.seen.removeprefix(f"{check.what} ")
             cells.append([check.what, state, found, check.cure])
         if not any(check.cure for check in self.checks):
@@ -195,27 +204,42 @@ def doctor(brief: bool = False) -> Report:
     Parameters
     ----------
     brief : bool, default False
-        Whether the report shows only its last line.
+        Whether the report shows only what is wrong, the settings that it noticed, and its last
+        line.
 
     Returns
     -------
     Report
-        Its attribute `ok` is False if something must be fixed first, and `line` is one line to
-        paste to a teacher.
+        Its attribute `ok` is False if something must be fixed first, `line` is one line to
+        paste to a teacher, and `checks` is the list of what was found.
+
+    Notes
+    -----
+    TensorFlow is imported in a process of its own, which takes some seconds, unless this process
+    has imported it.
 
     Examples
     --------
     >>> doctor().checks[0].what
     'Python'
     """
+    return examine(brief)
+
+
+def examine(brief: bool = False, importing: "subprocess.Popen[str] | None" = None) -> Report:
+    """Return the doctor's report; `importing` is a process that imports TensorFlow already."""
     checks = [_check_python()]
     if package_version("tensorflow") is None:
-        checks.append(_check_machine(platform.system(), _interpreter_machine()))
+        libc = platform.libc_ver()[0]
+        checks.append(_check_machine(platform.system(), _interpreter_machine(), libc))
         if checks[-1].state == "bad":  # nothing else can be installed or matters
             return Report(checks, brief)
     locked = _locked_versions()
     for name in PACKAGES:
         checks.append(_check_package(name, locked.get(name)))
+    if all(package_version(name) is not None for name in ("tensorflow", "keras", "numpy")):
+        checks.append(check_import(importing or begin_import()))
+    checks += check_settings(workspace_folder())
     checks.append(_check_disk())
     # Without psutil, which is reported above, the rest is still of use.
     with contextlib.suppress(ImportError):
@@ -233,10 +257,11 @@ def _check_python() -> Check:
     return Check("Python", "bad", seen, cure)
 
 
-def _check_machine(system: str, machine: str) -> Check:
+def _check_machine(system: str, machine: str, libc: str = "glibc") -> Check:
     """Check that TensorFlow has a build for this system and processor."""
     seen = f"{system} {machine}"
-    if (system, machine) in TENSORFLOW_BUILDS:
+    has_other_libc = system == "Linux" and libc != "glibc"
+    if (system, machine) in TENSORFLOW_BUILDS and not has_other_libc:
         return Check("machine", "ok", seen)
     cure = "use another computer, or open the course on Binder"
     if (system, machine) == ("Darwin", "x86_64"):
@@ -244,6 +269,8 @@ def _check_machine(system: str, machine: str) -> Check:
         cure += "; if this Mac has Apple silicon, install a Python for arm64"
     elif (system, machine) == ("Windows", "ARM64"):
         kind = "Windows on Arm"
+    elif has_other_libc:
+        kind = "Linux without glibc, such as Alpine"
     else:
         kind = f"{system} on {machine}"
     return Check("machine", "bad", seen, f"TensorFlow has no build for {kind}: {cure}")

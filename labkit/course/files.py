@@ -1,9 +1,16 @@
-"""Replace a file as a whole: a failure leaves the old content, never half of the new."""
+"""The folder of the learner, and replacing a file as a whole: never half of the new content."""
 
 import contextlib
 import os
 import uuid
 from pathlib import Path
+
+_COURSE = Path(__file__).resolve().parents[2]
+
+
+def workspace_folder() -> Path:
+    """Return the folder of the learner's copies of the lessons."""
+    return Path(os.environ.get("LABKIT_WORKSPACE") or _COURSE / "workspace").resolve()
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
