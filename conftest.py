@@ -1,17 +1,22 @@
 """Make nbval run the lessons as JupyterLab does, and take doctests from labkit."""
 
 import importlib.metadata
+import importlib.util
+import os
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kernels import kernel_environment
+from kernels import SHELL, kernel_environment, set_variables
 
 ROOT = Path(__file__).resolve().parent
+pytest_plugins = ["scopes"]  # tools/scopes.py: durations, order, the fast part
 SANITIZE = ROOT / "tests" / "nbval_sanitize.cfg"
 NBVAL = "0.11.0"
+# A cell with the tag needs-ray does something only where the package ray is installed.
+NEEDS = "needs-"
 
 
 def _installed_nbval() -> str:
@@ -20,6 +25,8 @@ def _installed_nbval() -> str:
     except importlib.metadata.PackageNotFoundError:
         return "none"
 
+
+set_variables(os.environ, SHELL)  # before keras and matplotlib are imported
 
 # Two private functions of nbval are replaced below. Another release may have changed them, and
 # nobody would notice that the lessons are no longer compared with what a learner sees.
@@ -90,10 +97,16 @@ def _empty_records(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip the rest of a notebook after a failed cell: it would fail for want of its names."""
+    """Skip a cell whose package is missing, and the rest of a notebook after a failed cell."""
+    if not isinstance(item, IPyNbCell):
+        return
     failed = getattr(item.parent, "first_failed_cell", None)
-    if isinstance(item, IPyNbCell) and failed:
+    if failed:  # the other cells would fail for want of its names
         pytest.skip(f"{item.parent.name} stopped at its first failing cell, {failed}")
+    for tag in item.cell.metadata.get("tags", []):
+        package = tag.removeprefix(NEEDS)
+        if package != tag and importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed, and the stored output comes from it")
 
 
 @pytest.hookimpl(wrapper=True)

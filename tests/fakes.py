@@ -1,7 +1,9 @@
 """What the unit tests share: a clock that only work moves, results, and what nbval sets aside."""
 
+import gc
 import random
 import re
+import types
 from pathlib import Path
 
 from nbval.plugin import get_sanitize_patterns
@@ -11,6 +13,7 @@ from labkit.measure.growth import Growth
 from labkit.measure.processor import ProcessorUse
 from labkit.measure.profile import Profile
 from labkit.measure.results import Comparison, Sweep, Timing
+from labkit.measure.timeline import CALLING_THREAD, Timeline
 
 ROOT = Path(__file__).resolve().parents[1]
 # nbval opens the file without an encoding: anything but ASCII would be read differently on Windows.
@@ -25,6 +28,17 @@ OWNERS = (
     "Python, other",
     "TensorFlow (compiled operations)",
 )
+
+
+def without_collecting(monkeypatch):
+    """Spare each count and each comparison a full collection, a third of a second with TensorFlow.
+
+    What is counted is the same, as the collector is off within a count either way.
+    """
+    rest = {name: getattr(gc, name) for name in ("isenabled", "enable", "disable")}
+    spared = types.SimpleNamespace(collect=lambda generation=2: 0, **rest)
+    for module in ("count", "rounds"):
+        monkeypatch.setattr(f"labkit.measure.{module}.gc", spared)
 
 
 def sanitize(text):
@@ -105,7 +119,12 @@ def every_result(seed=0, scale=1.0):
     for size in (1, 8, 64):
         costs = {"eager": scale * 1e-4 * size, "graph": scale * (2e-5 + 3e-5 * size)}
         sizes[size] = comparison(costs)
+    starts = [scale * (1e-4 + 2e-5 * i) * rng.uniform(0.98, 1.02) for i in range(40)]
+    runs = [(start, start + scale * 1e-5 * rng.uniform(0.2, 1)) for start in starts]
+    operations = {f"Op{i}": runs[i : 40 : i + 2] for i in range(7)}
+    threads = {CALLING_THREAD: [(scale * 9e-5, scale * 1e-3)], "executor thread 1": runs}
     return {
+        "call": Timeline(scale * 1e-3, [(0, scale * 9e-5)], threads, operations),
         "comparison": pair,
         "several": comparison(nine_costs, seed=seed),
         "timing": Timing("call", pair.samples["eager"], first_call=0.3 * scale),

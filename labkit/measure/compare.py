@@ -216,6 +216,7 @@ def compare(
     def check_results(results: dict[str, Any]) -> None:
         run.check_results(results, baseline, check)
 
+    run.is_decided = lambda: result().is_decided()
     run.measure(
         lambda: result().can_stop(),
         _shows_progress(progress, budget),

@@ -27,6 +27,7 @@ from .stats import (
 )
 
 STRICT = 10  # times less often wrong: what a run that ends early must show
+DECIDED = 1.4  # the ends of an interval, as a ratio: what is twice as far from a bound is decided
 NARROW = 1.1  # the ends of an interval, as a ratio: as good as a learner needs that far from 1
 FEW_ROUNDS = 4  # fewer, and an interval says little: the range of all calls may say more
 PARTED = 1.25  # times: mean and median so far apart are two different answers
@@ -338,6 +339,16 @@ class Comparison(Result):
             if ratios_depend(self.samples[name], self.samples[self.baseline]):
                 return False
         return True
+
+    def is_decided(self) -> bool:
+        """Return whether more rounds than the budget allows would decide nothing else.
+
+        That is for the tests of the lessons, which compare verdicts: each is given, and each
+        interval is so narrow that it decides a claim whose bound lies twice as far.
+        """
+        if "unclear" in self.verdict.values():
+            return False
+        return all(0 < each.low > each.high / DECIDED for each in self.ratio.values())
 
     # ---- words ----
 

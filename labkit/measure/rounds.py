@@ -34,6 +34,7 @@ SHORT_CALL = 2e-6  # seconds: below, the cost of calling a function counts
 # Of the budget: when a run asks whether it can end early. A shorter one hides slow changes.
 LOOKS = (0.25, 0.5)
 COLLECT_EVERY = 0.5  # seconds, outside the samples
+LOOK_EVERY = 8  # rounds beyond the budget: when a run that was prolonged asks whether it is decided
 LAZY_KINDS = {"DatasetV2", "generator", "coroutine", "map", "filter", "zip"}
 COARSE = 0.05  # share of samples that equal the one before: more, and the clock is too coarse
 
@@ -44,7 +45,7 @@ class Options:
 
     `LABKIT_BUDGET` and `LABKIT_ROUNDS` are for those who run lessons as tests: a part of the
     budget is enough where no verdict counts, and where one does, a busy machine gets the rounds it
-    needs.
+    needs: more than the budget allows, until the run is decided or has as many.
     """
 
     budget: float = 1.0
@@ -94,6 +95,7 @@ class Run:
         self.outcome = Outcome({name: [] for name in candidates})
         self.overhead = dict.fromkeys(candidates, 0.0)  # seconds to subtract from each call
         self.meter = ProcessorMeter(list(candidates))
+        self.is_decided: Callable[[], bool] = lambda: False
         self._last_sample: dict[str, float] = {}  # seconds of the whole sample
         self._second_calls: dict[str, float] = {}  # seconds
         self._first_samples: dict[str, float] = {}  # taken while warming up
@@ -352,9 +354,13 @@ class Run:
         """Return whether there is time for another round."""
         if not self._rounds_taken:
             return True  # each sample of it is looked at
-        if self._rounds_taken < self.options.wanted_rounds:
-            return self._spent < 5 * self.options.budget
-        return self._spent < self.options.budget
+        if self._spent < self.options.budget:
+            return True
+        if self._rounds_taken >= self.options.wanted_rounds:
+            return False
+        if self._rounds_taken % LOOK_EVERY == 0 and self.is_decided():
+            return False
+        return self._spent < 5 * self.options.budget
 
     def _take_round(self, order: list[str]) -> bool:
         """Take one sample of each candidate; return False where the budget ends before."""

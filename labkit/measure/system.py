@@ -63,9 +63,10 @@ def processor() -> str:
 def package_version(name: str) -> str | None:
     """Return the installed version of a package, or None.
 
-    TensorFlow without GPU support is a package of its own, ``tensorflow-cpu``.
+    TensorFlow without GPU support is a package of its own, ``tensorflow-cpu``, and so is the Keras
+    that a release candidate of TensorFlow brings, ``keras-nightly``.
     """
-    for spelling in (name, f"{name}-cpu"):
+    for spelling in (name, f"{name}-cpu", f"{name}-nightly"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             return importlib.metadata.version(spelling)
     return None

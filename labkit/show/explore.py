@@ -47,6 +47,11 @@ class Explorer:
         figure = self._draw(**values)
         if requested():
             return figure, True
+        if not hasattr(figure, "caption"):
+            raise TypeError(
+                f"draw must return a Figure, and returned {kind_in_words(figure)}: "
+                "is there a `return` in front of its last line?"
+            )
         self._drawn[key] = figure
         return figure, False
 
@@ -197,7 +202,7 @@ def explore(draw: Callable[..., Figure], **settings: Sequence[Any]) -> Explorer:
     Raises
     ------
     TypeError
-        `draw` is not callable.
+        `draw` is not callable; or, when the sliders are shown, it returns no Figure.
     ValueError
         There is no slider, or a slider has fewer than two values.
 

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import html
 import io
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec
@@ -500,6 +501,11 @@ def mark_guess(ax: Axes, guess: Any, value: float) -> float | None:
     float or None
         The x coordinate of the mark; None without a guess.
 
+    Raises
+    ------
+    ValueError
+        The guess is not a number above 0.
+
     Examples
     --------
     >>> fig, ax = new_axes()
@@ -513,6 +519,8 @@ def mark_guess(ax: Axes, guess: Any, value: float) -> float | None:
     if number is None or not is_made:
         return None
     ratio = float(number)
+    if not 0 < ratio < math.inf:
+        raise ValueError(f"a guess is a number of times above 0, got {number!r}")
     if value < 1 < ratio:
         ratio = 1 / ratio
     ax.plot(ratio, GUESS_ROW, marker="v", markersize=10, color=_GUESS_COLOUR, linestyle="none")

@@ -35,7 +35,10 @@ def digits(x: float) -> str:
         return "?"
     if x == 0:
         return "0"
-    rounded = round(x, _decimals(x))
+    try:
+        rounded = round(x, _decimals(x))
+    except OverflowError:  # the largest numbers cannot be rounded up
+        rounded = x
     # 9.999 rounds up to 10.0, which needs one decimal fewer than 9.999.
     decimals = min(_decimals(rounded), _MOST_DECIMALS)
     return f"{rounded:,.{max(decimals, 0)}f}"

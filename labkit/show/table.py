@@ -53,7 +53,7 @@ class Table:
     Raises
     ------
     ValueError
-        A row has more or fewer cells than there are columns.
+        There is no column, or a row has more or fewer cells than there are columns.
 
     Examples
     --------
@@ -75,6 +75,8 @@ class Table:
         sides: Sequence[str] | None = None,
     ):
         self.columns = list(columns)
+        if not self.columns:
+            raise ValueError("a table needs at least one column")
         self.cells = []
         for row in rows:
             cells = [str(cell) for cell in row]

@@ -162,6 +162,31 @@ def test_calls_too_short_to_tell_are_never_similar_but_may_be_slower():
 # ---- when a run may end early ----
 
 
+@pytest.mark.parametrize(
+    "costs",
+    [
+        {"a": 1e-3, "b": 5e-4},
+        {"a": 1e-3, "b": 5e-4, "c": 2e-4},
+        {"a": 1e-3, "b": 1e-3},  # similar is a verdict, too
+    ],
+)
+def test_a_run_with_narrow_intervals_is_decided(costs):
+    result = comparison(costs)
+    assert result.is_decided()
+    assert not replace(result, interrupted=True).is_decided()
+    assert not replace(result, retraced={"b"}).is_decided()
+
+
+def test_a_run_is_not_decided_where_one_candidate_is_near_or_noisy():
+    near = comparison({"a": 1e-3, "b": 1.05e-3})
+    assert near.verdict == {"b": "unclear"}
+    assert not near.is_decided()
+    assert not comparison({"a": 1e-3, "b": 2e-4, "c": 1.05e-3}).is_decided()
+    loose = comparison({"a": 1e-3, "b": 1e-4}, n=16, spread=0.7)
+    assert loose.verdict == {"b": "faster"}
+    assert not loose.is_decided()
+
+
 def noisy(ratio, spread, seed=0, n=512):
     """Return a comparison in which `b` takes `ratio` times as long as `a`, give or take."""
     noise = np.random.default_rng(seed).lognormal(0, spread, n)

@@ -414,6 +414,36 @@ def test_rounds_that_are_asked_for_are_not_cut_short(clock, monkeypatch):
     assert result.seconds < 0.6  # the second look
 
 
+def rounds_beyond_the_budget(clock, monkeypatch, costs):
+    """Return how many rounds a run takes that is asked for many, and how many without being asked.
+
+    Each round takes 0.1 s, and the budget is 1 s.
+    """
+    made = {name: clock.candidate(seconds) for name, seconds in costs.items()}
+    plain = len(lab.compare(made, budget=1, seed=1).samples["a"])
+    monkeypatch.setenv("LABKIT_ROUNDS", "64")
+    return len(lab.compare(made, budget=1, seed=1).samples["a"]), plain
+
+
+def test_a_run_that_is_decided_takes_no_more_rounds_than_a_few_beyond_its_budget(
+    clock, monkeypatch
+):
+    prolonged, plain = rounds_beyond_the_budget(clock, monkeypatch, {"a": 0.02, "b": 0.08})
+    assert plain < 12
+    assert plain <= prolonged <= plain + rounds.LOOK_EVERY
+
+
+def test_a_run_that_is_not_decided_takes_as_many_rounds_as_were_asked_for(clock, monkeypatch):
+    draw = random.Random(3)
+
+    def noisy():
+        clock.work(0.02 * draw.uniform(0.3, 3))
+
+    monkeypatch.setenv("LABKIT_ROUNDS", "64")
+    result = lab.compare(a=noisy, b=clock.candidate(0.03), budget=1, seed=1)
+    assert len(result.samples["a"]) == 64
+
+
 def test_a_single_callable_gets_the_whole_budget(clock):
     lab.timeit(clock.candidate(1e-3), budget=0.5)
     assert 0.5 <= clock.now < 0.51
