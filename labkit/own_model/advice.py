@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from ..measure.results import Comparison
 from ..measure.stats import pays_after
 from ..show.format import MARK, digits, duration, measured, measured_count
-from .candidates import CALL, CONCRETE, FUNCTION, LITERT, ON_BATCH, ORT, PREDICT, WHAT, XLA
+from .candidates import (
+    ALL_THREADS,
+    CALL,
+    CONCRETE,
+    FUNCTION,
+    LITERT,
+    ON_BATCH,
+    ORT,
+    PREDICT,
+    WHAT,
+    XLA,
+)
 from .cases import count_of_rows
 from .ladder import at_batch_size
 from .measurements import Measurements, known_ends
@@ -153,11 +164,13 @@ def _about_candidate(m: Measurements) -> list[Advice]:
         text = f"Leave {CALL} as it is: no other candidate is shown to be faster by a tenth."
         return [Advice("candidate", text, _next_best(m))]
     found = m.one.is_faster(best, than=CALL, by=_WORTH)
-    what = f"{best}, {WHAT[best]}: it takes {_relative_time(m, best)}."
-    if found.holds:
-        text = f"Call it through {what}"
-    else:
-        text = f"Try {what} The budget was too short for certainty."
+    how = "Call it through" if found.holds else "Try"
+    text = f"{how} {best}, {WHAT[best]}: it takes {_relative_time(m, best)}."
+    if best == ALL_THREADS:
+        how = "Give" if found.holds else "Try to give"
+        text = f"{how} it a thread for each processor: it takes {_relative_time(m, best)}."
+    if not found.holds:
+        text += " The budget was too short for certainty."
     advice = [Advice("candidate", text, _times_per_call(m, best))]
     if best in (LITERT, ORT):
         advice += _about_tensorflow(m)

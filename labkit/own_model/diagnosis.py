@@ -566,7 +566,9 @@ class _Found:
 
 def _measured(plan: _Plan, budget: TimeBudget, progress: bool) -> Diagnosis:
     """Prepare and measure all chosen candidates, at the first batch size and at the others."""
+    begin = budget.spent
     case = plan.case_of(plan.sizes[0])
+    seconds_for_input = budget.spent - begin
     plan.origin.case = case
     prepared = prepare_all(case, budget, progress, plan.chosen)
     for_ladder = budget
@@ -588,6 +590,13 @@ def _measured(plan: _Plan, budget: TimeBudget, progress: bool) -> Diagnosis:
     finally:
         prepared.state.reset()
     state = prepared.state
+    first_call = prepared.ready[CALL].first_call
+    if seconds_for_input + first_call > budget.seconds:
+        found.notes.append(
+            f"making this input took {duration(seconds_for_input)} and the first call"
+            f" {duration(first_call)}: more than the time budget of {budget.seconds:g} s, and"
+            " neither can be cut short"
+        )
     return Diagnosis(
         name=plan.loaded.name,
         kind=plan.loaded.kind,

@@ -5,6 +5,7 @@ import datetime
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -27,7 +28,7 @@ _TEMPLATES = jinja2.Environment(
     keep_trailing_newline=True,
 )
 
-_TITLE = "<title>What to do with "  # by which a report is known
+_TITLES = ("<title>What to do with ", "<title>Two models: ")  # by which a report is known
 _HEAD = 1000  # characters in which the title is
 
 
@@ -46,9 +47,9 @@ def machine() -> dict[str, str]:
 
 def page(m: Measurements) -> str:
     """Return the report as HTML: one page without scripts, other files or network addresses."""
-    figures = [_embedded(pictures.ladder_figure, m)]
+    figures = [_embedded(lambda: pictures.ladder_figure(m))]
     if m.many:
-        figures.append(_embedded(pictures.per_row_figure, m))
+        figures.append(_embedded(lambda: pictures.per_row_figure(m)))
     template = _TEMPLATES.get_template("report.html.j2")
     return template.render(
         name=m.name,
@@ -64,6 +65,25 @@ def page(m: Measurements) -> str:
         tolerance=f"{m.tolerance:g}",
         seconds=duration(m.seconds),
         budget=f"{m.budget:g}",
+    )
+
+
+def page_of_two(found: Any) -> str:
+    """Return the report of a `ModelComparison` as HTML, like that of one model."""
+    codes = []
+    for letter, one, way in zip("AB", (found.a, found.b), found.ways, strict=True):
+        code = usage.code_for(one.origin, way)
+        if code:
+            codes.append((letter, code, about_code(one, way)))
+    return _TEMPLATES.get_template("two_models.html.j2").render(
+        a=found.a,
+        b=found.b,
+        sentences=found.sentences,
+        figures=[_embedded(found.comparison.plot)],
+        tables=[Markup(found.table._repr_html_())],
+        codes=codes,
+        details=dict(found.details.cells),
+        seconds=duration(found.seconds),
     )
 
 
@@ -84,9 +104,9 @@ def code_of(m: Measurements) -> str:
     return usage.code_for(m.origin, best_of(m))
 
 
-def about_code(m: Measurements) -> str:
+def about_code(m: Measurements, candidate: str = "") -> str:
     """Return the sentence above that program: which candidate it is, and which file it reads."""
-    best = best_of(m)
+    best = candidate or best_of(m)
     file = usage.needs_file(m.origin, best)
     text = f"The code that calls this model through {best}, with an input of zeros"
     if file:
@@ -99,21 +119,23 @@ def _tables(m: Measurements) -> list[Markup]:
     return [Markup(table._repr_html_()) for table in tables.all_tables(m)]
 
 
-def _embedded(draw: Callable[[Measurements], Figure], m: Measurements) -> dict[str, str]:
+def _embedded(draw: Callable[[], Figure]) -> dict[str, str]:
     """Draw a figure; return its caption and the image as text."""
     with stop.deferred():
-        figure = draw(m)
+        figure = draw()
         return {"caption": figure.caption, "png": base64.b64encode(figure.png()).decode()}
 
 
-def default_name(path: str | os.PathLike | None) -> str:
+def default_name(*paths: str | os.PathLike) -> str:
     """Return the name of a report: after that of the model, so that two models have two.
 
-    >>> default_name("models/price.keras"), default_name(None)
+    >>> default_name("models/price.keras"), default_name()
     ('report-price.html', 'report.html')
+    >>> default_name("models/price.keras", "fast.h5")
+    'report-price-fast.html'
     """
-    stem = Path(path).expanduser().resolve().stem if path is not None else ""
-    return f"report-{stem}.html" if stem else "report.html"
+    stems = [Path(path).expanduser().resolve().stem for path in paths]
+    return "-".join(["report", *(stem for stem in stems if stem)]) + ".html"
 
 
 def check_target(path: str | os.PathLike, force: bool = True) -> Path:
@@ -153,7 +175,8 @@ def _is_report(path: Path) -> bool:
     """Return whether a file is the report of some model."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return _TITLE in file.read(_HEAD)
+            head = file.read(_HEAD)
+            return any(title in head for title in _TITLES)
     except OSError:
         return False
 

@@ -96,6 +96,19 @@ def _litert_spec(interpreter: Any) -> dict[str, Any]:
     return dict(sorted(spec.items()))
 
 
+def litert_places(
+    interpreter: Any,
+) -> tuple[dict[str, tuple[int, ...]], dict[str, int], list[int]]:
+    """Return the shape and the place of each input of a file by name, and those of the outputs."""
+    shapes, places = {}, {}
+    for detail in interpreter.get_input_details():
+        name = _litert_name(detail)
+        shapes[name] = tuple(int(size) for size in detail["shape"])
+        places[name] = int(detail["index"])
+    outputs = [int(detail["index"]) for detail in interpreter.get_output_details()]
+    return shapes, places, outputs
+
+
 def _litert_name(detail: Any) -> str:
     """Return the name of an input as people write it."""
     return detail["name"].removeprefix("serving_default_").partition(":")[0]

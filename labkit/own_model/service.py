@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..measure import rounds
+from ..measure.system import cores
 from ..show import stop
 from . import candidates
 from .answers import ModelState, largest_gap
 from .callers import Load, call_at_once
-from .candidates import LITERT, Case, numpy_of
+from .candidates import ALL_THREADS, LITERT, Case, numpy_of
 from .causes import last_cause
 from .memory import MemoryWatch
 from .paths import BadModel
@@ -233,7 +234,8 @@ def _run_of_caller(task: _Task) -> candidates.Run:
     if best == LITERT and LITERT in case.converted:
         return candidates.litert_run(case, case.converted[LITERT])
     if case.loaded.with_threads is not None:
-        call = case.loaded.with_threads(case.threads or 1)
+        all_threads = cores() if best == ALL_THREADS else 1
+        call = case.loaded.with_threads(case.threads or all_threads)
         return lambda: numpy_of(call(case.x))
     run = task.ready[best].run
     assert run is not None  # it is recommended

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..measure import rounds
@@ -11,7 +12,7 @@ from ..measure.results import Comparison
 from ..show import stop
 from ..show.format import duration, measured
 from ..show.table import Table
-from . import json_file
+from . import json_file, report
 from .advice import best_of
 from .answers import difference, largest_gap
 from .candidates import CANDIDATES
@@ -142,6 +143,31 @@ class ModelComparison:
             facts = self.a.origin.facts
             found |= {name: facts[name] for name in ("threads", "device")}
         return Table(["measured with", ""], (found | self.machine).items())
+
+    @stop.stoppable("Stopped before the report was written.")
+    def save(self, path: Any) -> Path:
+        """Write the report.
+
+        Parameters
+        ----------
+        path : path
+            The HTML file. It is written as a whole or not at all, and replaces an older report.
+
+        Returns
+        -------
+        Path
+            The same path.
+
+        Raises
+        ------
+        BadModel
+            The file cannot be written, or another file than a report is there.
+        KeyboardInterrupt
+            It was stopped before the report was written.
+        """
+        page = report.page_of_two(self)
+        stop.finish()
+        return report.write(page, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison, and both diagnoses, as dicts, lists, numbers and text.

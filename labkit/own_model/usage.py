@@ -1,9 +1,12 @@
 """Write the code that calls one model through the recommended candidate."""
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from ..measure.system import cores
 from .candidates import (
+    ALL_THREADS,
     CALL,
     CONCRETE,
     FUNCTION,
@@ -17,6 +20,7 @@ from .candidates import (
 )
 from .litert import interpreter_class
 from .origin import Origin
+from .runtimes import LITERT_RUNTIME, litert_places
 
 _WIDTH = 88  # characters of a line, so that it fits into a cell
 _PLAIN = {"float16", "float32", "float64", "bool"}
@@ -40,15 +44,17 @@ def code_for(origin: Origin | None, name: str) -> str:
 
     Its last line makes `answer` from an input of zeros, of the model's own names, shapes and types.
     """
-    if origin is None or origin.case is None or origin.case.loaded.runtime:
+    if origin is None or origin.case is None:
         return ""
     case = origin.case
-    if name in case.converted:
+    if case.loaded.runtime:
+        lines = _file_as_it_is(origin, case, name)
+    elif name in case.converted:
         file = converted_name(origin, name)
         if name == LITERT:
             lines = _litert(case, case.converted[name], file, origin.threads)
         else:
-            lines = _onnx(case, case.converted[name], file)
+            lines = _onnx(case, case.converted[name], file, origin.threads)
     elif case.loaded.keras and name in _OF_KERAS:
         lines = _keras(origin, case, name)
     elif _is_whole_signature(origin, case) and name in (CALL, FUNCTION, CONCRETE, XLA):
@@ -128,10 +134,35 @@ def _concrete(name: str) -> list[str]:
     return ["call = call.get_concrete_function(x)  # for inputs of this shape only"]
 
 
-# ---- converted files ----
+# ---- files for other runtimes, converted or as they are ----
 
 
-def _litert(case: Case, converted: Converted, file: str, threads: int | None) -> list[str]:
+def _file_as_it_is(origin: Origin, case: Case, name: str) -> list[str]:
+    """Return the lines for a .tflite or .onnx file that was measured as what it is."""
+    threads = 1
+    if name == ALL_THREADS:
+        threads = case.threads or cores()
+    file = origin.path or case.loaded.name
+    names = sorted(case.spec)
+    if case.loaded.runtime != LITERT_RUNTIME:
+        return _onnx(case, Converted(b"", names, []), file, threads)
+    shapes, places, outputs = litert_places(case.loaded.model)
+    converted = Converted(b"", [places[name] for name in names], outputs)
+    resized = {}
+    for name in names:
+        wanted = tuple(case.spec[name].shape)
+        if shapes[name] != wanted:  # that of the file has another number of rows
+            resized[places[name]] = wanted
+    return _litert(case, converted, file, threads, resized)
+
+
+def _litert(
+    case: Case,
+    converted: Converted,
+    file: str,
+    threads: int | None,
+    resized: Mapping[Any, tuple[int, ...]] | None = None,
+) -> list[str]:
     _, package = interpreter_class()
     lines = ["import threading", ""]
     if package == "tensorflow.lite":
@@ -157,8 +188,10 @@ def _litert(case: Case, converted: Converted, file: str, threads: int | None) ->
         f"def call({', '.join(names)}):",
         '    if not hasattr(own, "interpreter"):',
         f'        own.interpreter = {make}("{_quoted(file)}"{more})',
-        "        own.interpreter.allocate_tensors()",
     ]
+    for place, shape in (resized or {}).items():
+        lines.append(f"        own.interpreter.resize_tensor_input({place}, {shape})")
+    lines.append("        own.interpreter.allocate_tensors()")
     for name, (place, _) in zip(names, used, strict=True):
         lines.append(f"    own.interpreter.set_tensor({place}, {name})")
     lines += ["    own.interpreter.invoke()", f"    return {result}", "", ""]
@@ -166,7 +199,14 @@ def _litert(case: Case, converted: Converted, file: str, threads: int | None) ->
     return [*lines, f"answer = call({', '.join(arrays)})"]
 
 
-def _onnx(case: Case, converted: Converted, file: str) -> list[str]:
+def _onnx(case: Case, converted: Converted, file: str, threads: int | None) -> list[str]:
+    session = [f'session = onnxruntime.InferenceSession("{_quoted(file)}")']
+    if threads is not None:
+        session = [
+            "options = onnxruntime.SessionOptions()",
+            f"options.intra_op_num_threads = {threads}",
+            f'session = onnxruntime.InferenceSession("{_quoted(file)}", options)',
+        ]
     feed = []
     for name, leaf in _used(case, converted):
         feed.append(f'"{_quoted(name)}": {_zeros(leaf, strings=False)}')
@@ -174,9 +214,9 @@ def _onnx(case: Case, converted: Converted, file: str) -> list[str]:
         "import numpy as np",
         "import onnxruntime",
         "",
-        f'session = onnxruntime.InferenceSession("{_quoted(file)}")',
+        *session,
         f"x = {{{', '.join(feed)}}}",
-        f"answer = session.run({converted.outputs!r}, x)",
+        f"answer = session.run({converted.outputs or None!r}, x)",
     ]
 
 

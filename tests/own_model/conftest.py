@@ -3,7 +3,7 @@
 import gc
 
 import pytest
-from fakes import Clock
+from fakes import Clock, without_collecting
 
 import labkit as lab
 from labkit.measure import rounds
@@ -17,6 +17,7 @@ def short_measurements(monkeypatch):
     monkeypatch.setenv("TQDM_DISABLE", "1")
     monkeypatch.setattr(ladder, "_ENOUGH_SECONDS", 0.15)
     monkeypatch.setattr(ladder, "_ENOUGH_ROUNDS", 2)
+    without_collecting(monkeypatch)
 
 
 @pytest.fixture

@@ -7,7 +7,16 @@ from own_model_helpers import made_diagnosis
 from labkit.measure.processor import ProcessorUse
 from labkit.measure.results import Comparison
 from labkit.own_model import advice
-from labkit.own_model.candidates import CALL, CONCRETE, FUNCTION, LITERT, ORT, PREDICT, XLA
+from labkit.own_model.candidates import (
+    ALL_THREADS,
+    CALL,
+    CONCRETE,
+    FUNCTION,
+    LITERT,
+    ORT,
+    PREDICT,
+    XLA,
+)
 from labkit.own_model.prepare import (
     LEFT_OUT,
     MISMATCH,
@@ -47,6 +56,14 @@ def test_the_best_candidate_of_a_small_model_is_recommended():
     assert "without a converted file, take XLA: ≈0.0750×" in sentences(small)["tensorflow"]
     assert sentences(small)["predict"].startswith("Do not use predict for 1 row: it takes ≈15.0×")
     assert "overhead" not in sentences(small)  # one batch size tells nothing about it
+
+
+def test_a_file_that_gains_from_more_threads_gets_them():
+    file = made_diagnosis({CALL: 2, ALL_THREADS: 1})
+    file.ladder = [CandidateResult(name, first_call=0.5, gap=0.0) for name in (CALL, ALL_THREADS)]
+    assert file.best == ALL_THREADS
+    text = sentences(file)["candidate"]
+    assert text.startswith("Give it a thread for each processor: it takes ≈0.500×")
 
 
 def test_a_slow_first_call_is_paid_back():

@@ -1,7 +1,9 @@
 """`python -m labkit own-model` writes the same report, and prints one sentence for a mistake."""
 
+import html
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -159,7 +161,32 @@ def test_three_models_are_too_many(saved, capsys):
     assert "give one model, or two to compare, got 3" in capsys.readouterr().err
 
 
-def test_two_models_have_no_report(saved, measured, capsys):
+def test_two_models_have_a_report(saved, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     two = [str(saved / "ok.keras"), str(saved / "ok.h5")]
-    assert main(["own-model", *two, "--output", "r.html"]) == 2
-    assert "--output is for one model" in capsys.readouterr().err
+    assert main(["own-model", *two, "--budget", "4", "--no-service"]) == 0
+    printed = capsys.readouterr().out
+    assert "The report: report-ok-ok.html" in printed
+    page = html.unescape((tmp_path / "report-ok-ok.html").read_text(encoding="utf-8"))
+    assert "<title>Two models: ok.keras and ok.h5</title>" in page
+    assert re.findall("<h2>(.*?)</h2>", page)[-5:] == [
+        "The code for B",
+        "Model A: ok.keras",
+        "Model B: ok.h5",
+        "The files and the machine",
+        "How it was measured",
+    ]
+    sentence = next(line for line in printed.splitlines() if "takes" in line and "through" in line)
+    assert f"<p>{sentence}</p>" in page
+    # A second run does not replace it unasked, and says so before it measures.
+    assert main(["own-model", *two]) == 2
+    assert "there is a report report-ok-ok.html already" in capsys.readouterr().err
+
+
+def test_the_report_of_two_models_replaces_no_other_file(saved, tmp_path, capsys):
+    mine = tmp_path / "r.html"
+    mine.write_text("<p>mine</p>")
+    two = [str(saved / "ok.keras"), str(saved / "ok.h5")]
+    assert main(["own-model", *two, "--output", str(mine), "--force"]) == 2
+    assert "is not a report" in capsys.readouterr().err
+    assert mine.read_text() == "<p>mine</p>"

@@ -150,6 +150,20 @@ def test_no_time_is_spent_after_the_budget(clock, monkeypatch):
     assert list(d.many) == [8, 64]
 
 
+@pytest.mark.parametrize(("first", "is_over"), [(0.5, False), (7.0, True)])
+def test_a_first_call_longer_than_the_budget_is_said(first, is_over, clock, monkeypatch):
+    from labkit.own_model import candidates
+
+    for name in CANDIDATES:
+        run = clock.candidate(0.02, first=first, result=[1.0])
+        monkeypatch.setitem(candidates._PREPARE, name, lambda case, run=run: run)
+    monkeypatch.setattr(rounds, "processor_clock", clock)
+    d = own_model.diagnose(lab.models.mlp(), batches=[1], budget=5, progress=False)
+    notes = [note for note in d.notes if "more than the time budget of 5 s" in note]
+    assert len(notes) == is_over
+    assert all("the first call ≈7.00 s" in note for note in notes)
+
+
 def test_options_are_checked_before_anything_is_loaded(monkeypatch):
     monkeypatch.setattr(diagnosis, "load", None)
     with pytest.raises(BadModel, match="from 1 to 3600"):

@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -10,9 +12,29 @@ from own_model_helpers import is_sentence
 
 import labkit as lab
 from labkit import own_model
-from labkit.own_model import BadModel, candidates, cases, runtimes, samples
-from labkit.own_model.candidates import ALL_THREADS, CALL, CONCRETE, FUNCTION, LITERT, PREDICT
+from labkit.own_model import (
+    BadModel,
+    candidates,
+    cases,
+    origin,
+    runtimes,
+    samples,
+    service,
+    usage,
+)
+from labkit.own_model.candidates import (
+    ALL_THREADS,
+    CALL,
+    CONCRETE,
+    FUNCTION,
+    LITERT,
+    PREDICT,
+    Case,
+    numpy_of,
+)
+from labkit.own_model.loaded_model import LoadedModel
 from labkit.own_model.loading import load
+from labkit.own_model.runtimes import ONNX_RUNTIME
 from labkit.own_model.silence import silence_all
 
 SHORT = {"budget": 8, "progress": False}
@@ -171,6 +193,37 @@ def test_a_tflite_file_answers_at_any_number_of_rows(files):
         assert answer_of(loaded, {name: rows}) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("name", [CALL, ALL_THREADS])
+def test_the_code_for_a_tflite_file_runs(name, rows, files, monkeypatch):
+    monkeypatch.setattr(usage, "cores", lambda: 2)
+    monkeypatch.chdir(files)
+    d = own_model.diagnose("m.tflite", batches=[rows], **SHORT)
+    code = usage.code_for(d.origin, name)
+    assert f'("m.tflite", num_threads={1 if name == CALL else 2})' in code
+    assert ("resize_tensor_input" in code) == (rows == 3)  # the file is for one row
+    assert d.code in [usage.code_for(d.origin, one) for one in (CALL, ALL_THREADS)]
+    names = {}
+    with silence_all():
+        exec(compile(code, "code", "exec"), names)
+    [wanted] = numpy_of(d.origin.case.loaded.call(d.origin.case.x))
+    [x] = d.origin.case.x.values()
+    assert names["call"](x) == pytest.approx(wanted)
+    assert names["answer"].shape == (rows, 1)
+
+
+def test_callers_of_all_threads_have_all_threads(files, monkeypatch):
+    monkeypatch.setattr(service, "cores", lambda: 2)
+    d = own_model.diagnose(files / "m.tflite", batches=[1], **SHORT)
+    asked = []
+    loaded = d.origin.case.loaded
+    monkeypatch.setattr(loaded, "with_threads", lambda n: asked.append(n) or loaded.call)
+    for best in (CALL, ALL_THREADS):
+        task = types.SimpleNamespace(case=d.origin.case, service=service.Service(best))
+        service._run_of_caller(task)
+    assert asked == [1, 2]
+
+
 def test_with_one_processor_there_is_one_candidate(files, monkeypatch):
     monkeypatch.setattr(candidates, "cores", lambda: 1)
     d = own_model.diagnose(files / "m.tflite", batches=[1], **SHORT)
@@ -192,6 +245,25 @@ needs_onnxruntime = pytest.mark.skipif(
 needs_onnx = pytest.mark.skipif(
     importlib.util.find_spec("onnx") is None, reason="onnx is not installed"
 )
+
+
+def test_the_code_for_an_onnx_file_names_its_inputs_and_threads(monkeypatch):
+    spec = {"b": tf.TensorSpec((2, 4), name="b"), "a": tf.TensorSpec((2, 3), name="a")}
+    model = LoadedModel("m.onnx", ".onnx file", None, spec, None, False, list, runtime=ONNX_RUNTIME)
+    monkeypatch.setattr(usage, "cores", lambda: 2)
+    found = origin.Origin("m.onnx", case=Case(model, None, spec))
+    code = usage.code_for(found, ALL_THREADS)
+    asked = {}
+    session = types.SimpleNamespace(run=lambda outputs, x: asked.update(outputs=outputs, x=x))
+    runtime = types.SimpleNamespace(
+        SessionOptions=types.SimpleNamespace,
+        InferenceSession=lambda file, options: asked.update(file=file, n=options) or session,
+    )
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    exec(compile(code, "code", "exec"), {})
+    assert asked["file"] == "m.onnx" and asked["n"].intra_op_num_threads == 2
+    assert asked["outputs"] is None  # all of them
+    assert {name: array.shape for name, array in asked["x"].items()} == {"a": (2, 3), "b": (2, 4)}
 
 
 @needs_onnxruntime
