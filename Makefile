@@ -1,28 +1,51 @@
 # make lab opens the course, make test checks everything, make help lists all targets.
 # Each does what it needs after a clone: Python 3.11 to 3.13, make and git are enough.
-VENV ?= .venv
 JOBS ?= 2
-PY := $(VENV)/bin/python
-READY := $(VENV)/.ready
 
 # The first interpreter in range; `make lab PYTHON=/path/to/python3.12` names another.
 IN_RANGE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
 	if $$python -c '$(IN_RANGE)' 2>/dev/null; then echo $$python; break; fi; done)
 NO_PYTHON := The course needs Python 3.11, 3.12 or 3.13. Install one, or name it: make lab PYTHON=/path/to/python3.12
-HAS_BUILD := import platform, sys; \
-	sys.exit((platform.system(), platform.machine()) in [("Darwin", "x86_64"), ("Windows", "ARM64")])
-NO_BUILD := TensorFlow has no build for this Python on this machine: \
-	the course needs Linux, Windows on x64, or a Mac with Apple silicon and an arm64 build of Python.
 
-.PHONY: lab test test-browser refresh pages notebooks lint typecheck imports \
-	bench-trust bench-coverage bench-own-models bench-mutations bench-solutions lock clean help
+# .venv has one version of Python. Another one that is named has a folder of its own: .venv-3.13.
+VERSION := -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
+ifeq ($(origin PYTHON),file)
+VENV ?= .venv
+else
+MADE_WITH := $(shell test -e .venv/.ready && .venv/bin/python $(VERSION))
+NAMED := $(if $(PYTHON),$(shell $(PYTHON) $(VERSION)))
+VENV ?= .venv$(if $(MADE_WITH),$(if $(filter $(MADE_WITH),$(NAMED)),,-$(NAMED)))
+endif
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+HAS_BUILD := import platform, sys; machine = platform.system(), platform.machine(); \
+	builds = [("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64"), ("Windows", "AMD64")]; \
+	sys.exit(machine not in builds or machine[0] == "Linux" and platform.libc_ver()[0] != "glibc")
+NO_BUILD := TensorFlow has no build for this Python on this machine: the course needs Linux with glibc (not Alpine), \
+	Windows on x64, or a Mac with Apple silicon and an arm64 build of Python.
+# Without a network, pip tries for two minutes. This asks the index that pip is configured to use, and gives up early.
+ANSWERS := import subprocess, sys; null = subprocess.DEVNULL; \
+	subprocess.run([sys.executable, "-m", "pip", "index", "versions", "flit-core", "--retries", "1"], \
+	  check=True, timeout=12, stdin=null, stdout=null, stderr=null)
+NO_ANSWER := The package index does not answer, so nothing can be installed. The set-up needs a network connection \
+	once; behind a proxy, set HTTPS_PROXY; with an index of your own, see: pip config list
+
+# The packages of another environment, such as that of ROS, must not take the place of those of the course.
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: lab test durations test-browser refresh pages site guides notebooks lint typecheck imports \
+	bench-trust bench-coverage bench-own-models bench-serving bench-mutations bench-solutions lock clean help
 
 lab: $(READY) ## open the course in JupyterLab, on your own copies of the lessons; LESSON=02 opens that one
 	@$(PY) -m labkit lab $(LESSON)
 
-test: $(READY) lint typecheck imports ## check everything: code, types, imports, spelling, all lessons and tests
-	$(PY) -m pytest -n $(JOBS) --dist loadscope
+test: $(READY) lint typecheck imports ## check everything; FAST=1: what a minute allows; PYTHON=python3.13: with that version
+	$(PY) -m pytest -n $(JOBS) --dist loadscope $(if $(FAST),--fast -q)
+
+durations: $(READY) ## print what each file and lesson costs, from the last run of the tests
+	@$(PY) tools/durations.py $(if $(LEAST),--least $(LEAST))
 
 test-browser: $(READY) ## play every lesson in a real JupyterLab: ONLY="00 03" for some, PART=1/3 for a third
 	$(PY) -m pytest -n $(JOBS) --dist loadgroup --only="$(ONLY)" --part=$(or $(PART),1/1) tests/browser
@@ -31,8 +54,16 @@ LESSONS ?= $(sort $(wildcard notebooks/*.ipynb notebooks/trials/*.ipynb))
 refresh: $(READY) ## run lessons and trials and store their outputs: make refresh LESSONS=notebooks/02*.ipynb
 	$(PY) tools/refresh.py $(LESSONS)
 
+site: $(READY) ## make the reading edition, build/site/html: all lessons with their outputs, as web pages
+	@$(PY) -c 'import furo, myst_nb' 2>/dev/null || $(VENV)/bin/uv pip install -q --python $(PY) \
+	  -c requirements.lock --no-build-isolation -e ".[site]"
+	$(PY) tools/site/make_site.py
+
 pages: $(READY) ## bring the index pages, CLAIMS.md and the generated parts of README.md and labkit/README.md up to date
 	$(PY) tools/pages.py
+
+guides: $(READY) ## make one page to print of the teacher's guides, build/guides.html: ONLY="00 02" for some
+	$(PY) tools/print_guides.py $(ONLY)
 
 notebooks: $(READY) ## check the contract for lessons and trials; FIX=1 repairs kernelspec, ids and metadata
 	$(PY) tools/notebook_check.py $(if $(FIX),--fix) $(LESSONS)
@@ -48,7 +79,7 @@ typecheck: $(READY) ## check the types of labkit and tools
 imports: $(READY) ## check which part of labkit imports which
 	$(VENV)/bin/lint-imports --no-logo
 
-bench-trust: $(READY) ## compare labkit.compare with other tools (15 minutes); then make pages
+bench-trust: $(READY) ## compare labkit.compare with other tools (25 minutes); then make pages
 	$(PY) tools/benchmarks/measurement_trust.py
 
 bench-coverage: $(READY) ## simulate how often an interval of labkit.compare holds the true ratio (10 minutes)
@@ -56,6 +87,9 @@ bench-coverage: $(READY) ## simulate how often an interval of labkit.compare hol
 
 bench-own-models: $(READY) ## diagnose real architectures and models of every kind (20 minutes)
 	$(PY) tools/benchmarks/own_models.py
+
+bench-serving: $(READY) ## measure a loop, a batcher and servers, and try to lose requests (10 minutes); then make pages
+	$(PY) tools/benchmarks/serving.py
 
 bench-mutations: $(READY) ## break lessons and see whether the tests notice: ONLY=02 for one lesson
 	$(PY) tools/benchmarks/mutate_lessons.py $(ONLY)
@@ -68,8 +102,8 @@ lock: $(READY) ## renew requirements.lock; LOCK=--upgrade takes newer versions
 	$(VENV)/bin/uv pip compile pyproject.toml --extra test --extra setup --universal --python-version 3.11 \
 	  --fork-strategy fewest --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock $(LOCK)
 
-clean: ## remove the virtual environment and the caches; workspace/ stays
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+clean: ## remove the virtual environments, the site and the caches; workspace/ stays
+	rm -rf .venv .venv-3.* $(VENV) build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' Makefile
@@ -79,9 +113,10 @@ help: ## list the targets
 $(READY): requirements.lock
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(IN_RANGE)' 2>/dev/null || { echo "$(NO_PYTHON)"; exit 1; }
 	@$(PYTHON) -c '$(HAS_BUILD)' || { echo "$(NO_BUILD)"; exit 1; }
-	@echo "Setting up $(VENV) with $(PYTHON) (once): a minute or two, 2.2 GiB on disk."
+	@echo "Setting up $(VENV) with $(PYTHON) (once): a minute or two, 2.3 GiB on disk."
 	@$(PYTHON) -m venv --clear $(VENV) || \
 	 { echo "Could not make a virtual environment. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@$(PY) -c '$(ANSWERS)' 2>/dev/null || { echo "$(NO_ANSWER)"; exit 1; }
 	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.txt
 	@{ $(PY) -m pip install -q --require-hashes -r $(VENV)/uv.txt && \
 	   $(VENV)/bin/uv pip sync -q --python $(PY) --compile-bytecode --require-hashes requirements.lock; } || \

@@ -1,7 +1,9 @@
 """The commands of the course, ``python -m labkit``.
 
 `lab` opens the lessons and `workspace` only makes your copies of them, `doctor` checks the machine,
-`own-model` measures a model that you bring, and `own-loop` the loop around it.
+`own-model` measures a model that you bring, and `own-loop` the loop around it. For a group: `pack`
+makes an archive that installs without a network, `hand-in` writes what a learner hands in, and
+`room` draws the results of all.
 """
 
 import argparse
@@ -12,7 +14,6 @@ import signal
 import subprocess
 import sys
 import traceback
-import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_own_model(commands)
     _add_own_loop(commands)
+    _add_pack(commands)
+    _add_hand_in(commands)
+    _add_room(commands)
     return parser
 
 
@@ -94,6 +98,87 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
         "doctor", help="check Python, TensorFlow, memory and what else the lessons need"
     )
     doctor.set_defaults(run=_doctor)
+    what = doctor.add_mutually_exclusive_group()
+    what.add_argument(
+        "--report",
+        metavar="FILE",
+        help="write what was found to a file for a teacher, with the times of a few calls",
+    )
+    what.add_argument(
+        "--collect",
+        metavar="FOLDER",
+        help="check nothing here: make one table of the reports in this folder",
+    )
+    _add_name_and_force(doctor)
+
+
+def _add_name_and_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--name", default="", help="the name to write into the file (default: none)"
+    )
+    _add_force(parser)
+
+
+def _add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="replace a file of that name")
+
+
+def _add_pack(commands: argparse._SubParsersAction) -> None:
+    pack = commands.add_parser(
+        "pack", help="write one archive from which the course installs without a network"
+    )
+    pack.set_defaults(run=_pack)
+    pack.add_argument(
+        "out",
+        nargs="?",
+        metavar="OUT",
+        default="tensorflow-in-a-loop.zip",
+        help="the archive to write (default: %(default)s)",
+    )
+    pack.add_argument(
+        "--platform",
+        nargs="+",
+        metavar="NAME",
+        help="linux-x86_64, linux-aarch64, macos-arm64, windows-x86_64, or all of them: all "
+        "(default: this machine's)",
+    )
+    pack.add_argument(
+        "--python",
+        nargs="+",
+        metavar="VERSION",
+        help="3.11, 3.12 or 3.13, or all of them: all (default: this Python's)",
+    )
+    _add_force(pack)
+
+
+def _add_hand_in(commands: argparse._SubParsersAction) -> None:
+    hand_in = commands.add_parser(
+        "hand-in", help="write your passed exercises and measured ratios to a file for a teacher"
+    )
+    hand_in.set_defaults(run=_hand_in)
+    hand_in.add_argument("file", metavar="FILE", help="the file to write, such as ann.json")
+    _add_name_and_force(hand_in)
+
+
+def _add_room(commands: argparse._SubParsersAction) -> None:
+    room = commands.add_parser(
+        "room", help="draw who passed what, and how one ratio spreads, from what was handed in"
+    )
+    room.set_defaults(run=_room)
+    room.add_argument("folder", metavar="FOLDER", help="holds the files that were handed in")
+    room.add_argument(
+        "--output",
+        metavar="FILE",
+        default="room.html",
+        help="the page to write (default: %(default)s)",
+    )
+    room.add_argument(
+        "--ratio",
+        metavar="WORDS",
+        help="the ratio to draw: words of its lesson, section or candidates (default: the one that "
+        "most laptops have)",
+    )
+    _add_force(room)
 
 
 def _add_own_model(commands: argparse._SubParsersAction) -> None:
@@ -269,28 +354,111 @@ def _port(text: str) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    if options.collect is not None:
+        return _collect(options)
     from .course.environment import doctor
+    from .course.handed_in import check_target
 
+    if options.report is not None:
+        target = Path(options.report).expanduser()
+        check_target(target, options.force)
     report = doctor()
     print(report)
-    return 0 if report.ok else 1
+    if options.report is None:
+        return 0 if report.ok else 1
+    return _write_report(report, target, options.name)
+
+
+def _write_report(report: Any, target: Path, name: str) -> int:
+    """Measure a few calls and write the report of this laptop."""
+    from .course.handed_in import write
+    from .course.laptops import can_call, laptop_report
+
+    if can_call(report):
+        print("\nMeasuring a few calls, up to a minute ...", flush=True)
+    content = laptop_report(report, name)
+    write(target, content)
+    print(f"The report: {target}. Send it to your teacher; nothing was sent by itself.")
+    return 0 if content["ready"] else 1
+
+
+def _collect(options: argparse.Namespace) -> int:
+    from .course.laptops import collect
+
+    laptops = collect(Path(options.collect).expanduser())
+    print(laptops)
+    return 0 if laptops.laptops else 1
+
+
+def _pack(options: argparse.Namespace) -> int:
+    import time
+
+    from .course.pack import in_words, make_pack, targets_of
+
+    begin = time.monotonic()
+    content = make_pack(
+        Path(options.out).expanduser(),
+        targets_of(options.platform, options.python),
+        force=options.force,
+    )
+    print(in_words(content, options.out, time.monotonic() - begin))
+    return 0
+
+
+def _hand_in(options: argparse.Namespace) -> int:
+    from .course.files import workspace_folder
+    from .course.hand_in import gather, in_words
+    from .course.handed_in import check_target, write
+
+    target = Path(options.file).expanduser()
+    check_target(target, options.force)
+    content = gather(workspace_folder(), options.name)
+    write(target, content)
+    print(in_words(content))
+    print("A lesson counts as it was saved: save it, and give the command again with --force.")
+    print(f"The file: {target}. Give it to your teacher; nothing was sent by itself.")
+    return 0
+
+
+def _room(options: argparse.Namespace) -> int:
+    from .course.files import write_atomically
+    from .course.handed_in import check_target
+    from .course.room import find_spread, page, read_room
+    from .course.workspace import COURSE
+
+    target = Path(options.output).expanduser()
+    check_target(target, options.force)
+    room = read_room(Path(options.folder).expanduser(), COURSE)
+    print(room)
+    if not room.learners:
+        return 1
+    write_atomically(target, page(room, find_spread(room, options.ratio)))
+    print(f"The page: {target}")
+    return 0
 
 
 def _lab(options: argparse.Namespace) -> int:
-    from .course.environment import doctor
+    from .course.environment import examine
+    from .course.files import workspace_folder
     from .course.running_server import find_server, is_taken
+    from .course.tensorflow_start import begin_import
 
     names = _known_lessons(options)
     if names is None:
         return 2
     page = _page_to_open(options, names)
-    workspace = _workspace_folder()
+    workspace = workspace_folder()
     address = find_server(workspace, page)
     if address is not None:
         return _open_running(address, options)
-    if not _prepare(workspace, names, options.fresh):
-        return 1
-    print(doctor(brief=True))
+    importing = begin_import()  # beside what follows
+    try:
+        if not _prepare(workspace, names, options.fresh):
+            return 1
+        print(examine(brief=True, importing=importing))
+    finally:
+        if importing is not None:
+            importing.kill()  # where it was not waited for
     if options.port and is_taken(options.port):
         print(f"Port {options.port} is taken by another program: JupyterLab takes the next one.")
     print("Starting JupyterLab; its address follows. Ctrl-C stops it.", flush=True)
@@ -298,10 +466,12 @@ def _lab(options: argparse.Namespace) -> int:
 
 
 def _workspace(options: argparse.Namespace) -> int:
+    from .course.files import workspace_folder
+
     names = _known_lessons(options)
     if names is None:
         return 2
-    return 0 if _prepare(_workspace_folder(), names, options.fresh) else 1
+    return 0 if _prepare(workspace_folder(), names, options.fresh) else 1
 
 
 def _own_model(options: argparse.Namespace) -> int:
@@ -339,10 +509,9 @@ def _check_own_model(options: argparse.Namespace) -> None:
         if value is not None and not value > 0:
             raise BadModel(f"--{name.replace('_', '-')} is in milliseconds, above 0, got {value:g}")
     check_threads(options.threads)
-    if len(options.paths) < 2 and options.output is None:
-        options.output = default_name(options.paths[0] if options.paths else None)
-    if options.output is not None:
-        check_target(options.output, force=options.force)
+    if options.output is None:
+        options.output = default_name(*options.paths)
+    check_target(options.output, force=options.force)
     if options.json is not None:
         check_json(options.json, options.force)
 
@@ -398,7 +567,7 @@ def _own_two_models(options: argparse.Namespace) -> int:
     from . import own_model
     from .own_model import json_file
 
-    for name in ("output", "keep", "within_ms"):
+    for name in ("keep", "within_ms"):
         if getattr(options, name) is not None:
             option = f"--{name.replace('_', '-')}"
             raise own_model.BadModel(f"{option} is for one model: omit it, or give one model")
@@ -406,12 +575,14 @@ def _own_two_models(options: argparse.Namespace) -> int:
     del reading["within"]
     batch, *_ = reading.pop("batches")
     found = own_model.compare_models(*options.paths, batch=batch, **reading)
+    found.save(options.output)
     if options.json is not None:
         json_file.write(found.to_dict(), options.json)
     if options.json != "-":
         print(found)
         print()
         print(found.details)
+        print(f"\nThe report: {options.output}")
     return _status_of(found.b, options.fail_over_ms)
 
 
@@ -453,12 +624,6 @@ def _own_loop(options: argparse.Namespace) -> int:
 
 
 # ---- the workspace ----
-
-
-def _workspace_folder() -> Path:
-    """Return the folder of the learner's copies."""
-    folder = os.environ.get("LABKIT_WORKSPACE") or PACKAGE.parent / "workspace"
-    return Path(folder).resolve()
 
 
 def _known_lessons(options: argparse.Namespace) -> list[str] | None:
@@ -556,6 +721,8 @@ def _open_running(address: str, options: argparse.Namespace) -> int:
 
 def _jupyterlab_command(workspace: Path, page: str, options: argparse.Namespace) -> list[str]:
     """Return the command that starts JupyterLab in the workspace with a page open."""
+    from .course.server_settings import as_arguments, server_settings
+
     command = [
         sys.executable,
         "-m",
@@ -563,24 +730,12 @@ def _jupyterlab_command(workspace: Path, page: str, options: argparse.Namespace)
         f"--ServerApp.root_dir={workspace}",
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={options.port}",
-        # Not as a file to open: the printed address then leads to the page as well.
-        f"--LabApp.default_url=/lab/tree/{urllib.parse.quote(page)}",
         # Only errors, and the address, which counts as critical: it must not drown in messages.
         "--ServerApp.log_level=ERROR",
         "--LabApp.log_level=ERROR",
         # Ctrl-C stops it without a question, as the lessons are saved all the time.
         "--ServerApp.answer_yes=True",
-        # Nothing is fetched from the network: no news, no search for updates. These are defaults,
-        # so the choices in the learner's own JupyterLab settings still win.
-        f"--LabApp.app_settings_dir={PACKAGE / 'lab_settings'}",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        # The course's own parts: the look of exercises, and a start page that is current.
-        f"--LabApp.extra_labextensions_path={PACKAGE / 'lab_extension'}",
-        "--ServerApp.jpserver_extensions=labkit.course.lab_server=True",
-        # Which tabs are open is kept with the lessons, apart from the learner's other work.
-        f"--LabApp.workspaces_dir={workspace / '.layouts'}",
-        # Nobody else on a shared machine can listen in on a kernel.
-        "--KernelManager.transport_encryption=auto",
+        *as_arguments(server_settings(workspace, page)),
     ]
     if options.no_browser:
         command.append("--no-browser")
@@ -592,17 +747,9 @@ def _jupyterlab_command(workspace: Path, page: str, options: argparse.Namespace)
 
 def _environment(workspace: Path) -> dict[str, str]:
     """Return the environment of JupyterLab and its kernels."""
-    environment = dict(os.environ)
-    # One record of the exercises for all notebooks, those in subfolders too.
-    environment.setdefault("LABKIT_HOME", str(workspace))
-    startup = PACKAGE / "course" / "startup.py"
-    if startup.is_file():
-        # It runs the learner's own startup file, if there is one.
-        own_startup = environment.get("PYTHONSTARTUP")
-        if own_startup and Path(own_startup) != startup:
-            environment["LABKIT_PYTHONSTARTUP"] = own_startup
-        environment["PYTHONSTARTUP"] = str(startup)
-    return environment
+    from .course.server_settings import kernel_variables
+
+    return {**os.environ, **kernel_variables(workspace, os.environ)}
 
 
 def _run(command: list[str], environment: dict[str, str]) -> int:

@@ -2,18 +2,21 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import jsonschema
 import pytest
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyterlab.labapp import LabApp
 from jupyterlab_server.settings_utils import get_settings
 from small_course import LOOP, START, TRIAL, edit, lesson, make_course, run, write
 
 from labkit import __main__ as command
-from labkit.course import environment, running_server
+from labkit.course import environment, running_server, server_settings, tensorflow_start
 from labkit.course import workspace as copies
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +35,9 @@ def started(course, monkeypatch, tmp_path):
     monkeypatch.setattr(copies, "COURSE", source)
     monkeypatch.setattr(command, "_run", lambda words, _: commands.append(words) or 0)
     monkeypatch.setattr(running_server, "is_taken", lambda port: False)
+    # Seconds for each test; tests/test_tensorflow_start.py does it.
+    monkeypatch.setattr(tensorflow_start, "begin_import", lambda: None)
+    monkeypatch.setattr(environment, "begin_import", lambda: None)
     monkeypatch.setenv("LABKIT_WORKSPACE", str(workspace))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
@@ -138,10 +144,9 @@ def test_kernels_share_one_record_of_exercises(workspace, monkeypatch):
 
 @pytest.mark.parametrize("own", [None, "mine.py", "ours"])
 def test_the_startup_file_is_run_before_that_of_the_learner(workspace, tmp_path, monkeypatch, own):
-    startup = tmp_path / "course" / "startup.py"
-    startup.parent.mkdir()
+    startup = tmp_path / "startup.py"
     startup.touch()
-    monkeypatch.setattr(command, "PACKAGE", tmp_path)
+    monkeypatch.setattr(server_settings, "_STARTUP", startup)
     monkeypatch.delenv("LABKIT_PYTHONSTARTUP", raising=False)
     monkeypatch.delenv("PYTHONSTARTUP", raising=False)
     if own is not None:
@@ -151,6 +156,46 @@ def test_the_startup_file_is_run_before_that_of_the_learner(workspace, tmp_path,
     assert environment.get("LABKIT_PYTHONSTARTUP") == ("mine.py" if own == "mine.py" else None)
     startup.unlink()
     assert command._environment(workspace).get("PYTHONSTARTUP") != str(startup) or own == "ours"
+
+
+def test_the_kernel_is_the_courses_own_whatever_others_have_its_name(
+    workspace, tmp_path, monkeypatch
+):
+    foreign = tmp_path / "foreign" / "kernels" / "python3" / "kernel.json"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text('{"argv": ["/opt/bin/python"], "display_name": "x", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "foreign"))
+    assert KernelSpecManager().get_kernel_spec("python3").argv == ["/opt/bin/python"]
+    monkeypatch.setenv("JUPYTER_PATH", command._environment(workspace)["JUPYTER_PATH"])
+    assert "ipykernel_launcher" in KernelSpecManager().get_kernel_spec("python3").argv
+    assert str(tmp_path / "foreign" / "kernels") in KernelSpecManager().kernel_dirs
+
+
+def test_in_a_codespace_its_own_pages_may_use_the_server(started, monkeypatch):
+    command.main(["lab"])
+    assert not any("allow_origin" in word for word in started[0])
+    monkeypatch.setenv("CODESPACE_NAME", "fluffy.space")
+    monkeypatch.setenv("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN", "app.github.dev")
+    command.main(["lab"])
+    name = "--ServerApp.allow_origin_pat="
+    (pattern,) = (word.removeprefix(name) for word in started[1] if word.startswith(name))
+    assert re.match(pattern, "https://fluffy.space-8888.app.github.dev")
+    for origin in (
+        "https://other-8888.app.github.dev",
+        "https://fluffyxspace-8888.app.github.dev",
+        "https://fluffy.space-8888.app.github.dev.evil.example",
+        "http://fluffy.space-8888.app.github.dev",
+    ):
+        assert not re.match(pattern, origin), origin
+
+
+def test_an_import_that_nobody_waited_for_is_ended(started, workspace, monkeypatch):
+    ended = []
+    process = types.SimpleNamespace(kill=lambda: ended.append(True))
+    monkeypatch.setattr(tensorflow_start, "begin_import", lambda: process)
+    workspace.write_text("a file in its place", encoding="utf-8")
+    assert command.main(["lab"]) == 1
+    assert ended == [True]
 
 
 def test_a_port_that_is_taken_is_told(started, monkeypatch, capsys):

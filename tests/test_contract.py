@@ -246,6 +246,8 @@ VIOLATIONS = [
     ("takes_up_each_guess", add(code("late = lab.guess('?', low=1, high=9)\nlate")), "uses late"),
     ("formats_its_measurements_with_labkit", add(code("f'≈{x:.2f}×'")), "'≈{x:.2f}'"),
     ("formats_its_measurements_with_labkit", add(code("f'≈{1e3 * x[0]:,.3g} ms'")), ":,.3g"),
+    ("says_what_it_counts_in_python", add(code("n.python_calls")), "with its words"),
+    ("says_what_it_counts_in_python", add(code("n.traces, n.python_calls")), "with its words"),
     ("uses_one_door_of_labkit", change("import labkit", " as lab", ""), "import labkit as lab"),
     (
         "uses_one_door_of_labkit",
@@ -258,6 +260,9 @@ VIOLATIONS = [
     ("uses_one_door_of_labkit", change("cost", "cost", "f(lab.measure)"), "lab.measure is not in"),
     ("uses_one_door_of_labkit", add(code("lab.models.Any")), "lab.models.Any is not a public name"),
     ("uses_one_door_of_labkit", add(code("own_model.paths.x()")), "own_model.paths is not in"),
+    ("uses_one_door_of_labkit", add(code("serving.Path()")), "serving.Path is not in"),
+    ("says_what_it_cannot_show", add(code('if serving.has("ray"):\n    a')), "asks for ['ray']"),
+    ("uses_one_door_of_labkit", add(code("from labkit.course import models")), "is allowed"),
     ("keeps_its_rhythm", lambda raw: raw["cells"].extend([code("x\n" * 7)] * 20), "median code"),
     ("keeps_its_rhythm", lambda raw: raw["cells"].extend([text("Run it.")] * 40), "median text"),
     ("says_it_in_120_words", change("## Explore", WORDS, WORDS * 8), "at most 120"),

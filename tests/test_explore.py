@@ -292,6 +292,11 @@ def test_a_caption_cannot_become_html(displayed):
     assert "<script" not in pages
 
 
+def test_a_function_without_a_return_is_told_so():
+    with pytest.raises(TypeError, match=r"returned a NoneType: is there a `return`"):
+        repr(lab.explore(lambda n: None, n=[1, 2]))
+
+
 def test_bad_input_says_what_to_do():
     with pytest.raises(TypeError, match="function that returns a Figure, got a str"):
         lab.explore("figure", n=[1, 2])

@@ -505,3 +505,10 @@ def test_a_guess_that_was_made_is_yours():
     _, ax = new_axes()
     assert mark_guess(ax, guess, 3) == 10
     assert [text.get_text() for text in ax.texts] == ["your guess", "10.0 times"]
+
+
+@pytest.mark.parametrize("guess", [0, -3, float("nan"), float("inf")])
+def test_a_guess_that_no_axis_of_ratios_has_is_an_error(guess):
+    _, ax = new_axes()
+    with pytest.raises(ValueError, match="above 0"):
+        mark_guess(ax, guess, 3)

@@ -97,6 +97,11 @@ def test_a_time_has_a_unit_that_is_easy_to_read(seconds, shown):
     assert duration(seconds) == shown
 
 
+def test_the_largest_numbers_have_digits_too():
+    largest = digits(1.7976e308)
+    assert largest.startswith("17") and largest.count(",") == 102
+
+
 def test_an_interval_has_the_unit_of_its_value():
     assert duration(0.5, (0.4, 0.6)) == "≈500 ms [400, 600]"
     assert duration(0.5, (0.4, INFINITE), unit=("s", 1.0)) == "≈0.500 s [0.400, ?]"

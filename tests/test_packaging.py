@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -37,27 +36,25 @@ DIRECT = by_name([*PROJECT["dependencies"], *EXTRAS["test"]])
 PINS = by_name(line for line in PIP if not line.startswith("-e"))
 
 
-def test_conda_installs_the_direct_dependencies_and_then_labkit():
-    assert sorted(PINS) == sorted(DIRECT)
+def test_conda_installs_what_is_locked_and_then_labkit():
     assert PIP[-1] == "-e ."
     assert ENVIRONMENT["channels"] == ["conda-forge"]
+    pinned = re.findall(r"^([^\s#].*==.*?)(?: \\)?$", LOCK, re.MULTILINE)
+    assert PIP[:-1] == pinned
+    assert len(pinned) > len(DIRECT)
 
 
 @pytest.mark.parametrize("name", sorted(DIRECT))
-def test_pins_are_the_locked_versions(name):
+def test_the_lock_is_within_the_range_of_the_project(name):
     pin, wanted = PINS[name], DIRECT[name]
     (specifier,) = pin.specifier
     assert specifier.operator == "=="
-    assert specifier.version in locked()[name], (
-        f"{name}: environment.yml and requirements.lock name other versions"
-    )
-    assert wanted.specifier.contains(specifier.version), (
-        f"{name}: the lock is outside pyproject.toml's range"
-    )
+    assert wanted.specifier.contains(specifier.version)
     if wanted.marker is None:
         assert pin.marker is None
     else:
-        assert Marker(str(pin.marker)) == Marker(str(wanted.marker))
+        # The same words: uv writes the conditions in another order.
+        assert sorted(str(pin.marker).split()) == sorted(str(wanted.marker).split())
 
 
 def test_the_lock_holds_what_setting_up_needs():
@@ -75,6 +72,16 @@ def test_every_locked_package_has_hashes():
 
 def test_the_lock_names_no_address():
     assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", LOCK)
+
+
+def test_all_pages_give_one_size_of_the_installation():
+    """Measured with du, after `make lab` in a new clone."""
+    sizes = []
+    for name in ("README.md", "CONTRIBUTING.md", "Makefile", "teaching/README.md"):
+        found = re.findall(r"(\d\.\d) GiB", (ROOT / name).read_text(encoding="utf-8"))
+        assert found, name
+        sizes += found
+    assert len(set(sizes)) == 1
 
 
 def test_the_workflow_tries_the_python_versions_of_the_project():

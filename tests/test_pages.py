@@ -38,10 +38,13 @@ MADE = [
     pages.NAMES,
     pages.LESSON_01,
     pages.claims_page.PAGE,
+    pages.conda_file.PAGE,
     pages.index_pages.SYMPTOMS,
     pages.index_pages.GLOSSARY,
     pages.index_pages.CHEATSHEET,
     pages.index_pages.FLOW,
+    pages.teaching_pages.README,
+    *map(pages.teaching_pages.guide_of, pages.teaching_pages.lessons()),
 ]
 
 
@@ -71,6 +74,23 @@ def test_every_public_name_says_what_it_does():
     for line in pages.table_of_names(pages.labkit).splitlines()[2:]:
         name, summary, _ = line.strip("| ").split(" | ")
         assert re.fullmatch(r"[A-Z].{10,}\.", summary), name
+
+
+@pytest.mark.parametrize("ending", ["", "/", ".git"])
+def test_the_badges_lead_to_the_start_page_of_this_repository(ending):
+    address = f"https://github.com/ada/tf-loop{ending}"
+    binder, codespaces = pages.badges({"project": {"urls": {"Repository": address}}}).splitlines()
+    assert binder.endswith(
+        "(https://mybinder.org/v2/gh/ada/tf-loop/HEAD?urlpath=lab/tree/README.md)"
+    )
+    assert codespaces.endswith("(https://codespaces.new/ada/tf-loop)")
+
+
+@pytest.mark.parametrize(
+    "urls", [None, {}, {"Repository": "https://gitlab.com/a/b"}, {"Homepage": "https://a.example"}]
+)
+def test_without_an_address_on_github_there_are_no_badges(urls):
+    assert pages.badges({"project": {} if urls is None else {"urls": urls}}) == ""
 
 
 # ---- links, targets, paths ----
@@ -113,6 +133,15 @@ def tracked_files():
     if listed.returncode:
         pytest.skip("not a git checkout")
     return listed.stdout.splitlines()
+
+
+def test_a_file_that_git_does_not_know_is_left_alone(tmp_path, monkeypatch):
+    """Such as a log with the folder of the project in it: make lab > lab.log."""
+    made = subprocess.run(["git", "init", "-q"], cwd=tmp_path)
+    (tmp_path / "lab.log").write_text(str(ROOT), encoding="utf-8")
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    assert made.returncode == 0
+    assert tracked_files() == []
 
 
 def test_no_file_holds_a_path_of_a_machine_or_the_address_of_an_index():

@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+from fakes import without_collecting
 
 import labkit as lab
 
@@ -22,6 +23,7 @@ def right_answers():
 def _a_record_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
     monkeypatch.delenv("LABKIT_STRICT", raising=False)
+    without_collecting(monkeypatch)
 
 
 @pytest.mark.parametrize(

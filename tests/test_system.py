@@ -62,6 +62,11 @@ def test_tensorflow_goes_by_two_names(installed):
     assert system.package_version("tensorflow") == "2.22.0"
 
 
+def test_the_keras_of_a_release_candidate_counts(installed):
+    installed["keras-nightly"] = "3.16.0.dev2026102704"
+    assert system.package_version("keras") == "3.16.0.dev2026102704"
+
+
 # ---- the processor ----
 
 

@@ -182,6 +182,11 @@ def test_a_table_without_a_caption_begins_with_its_headings():
     assert "<caption" not in table._repr_html_()
 
 
+def test_a_table_without_columns_is_an_error():
+    with pytest.raises(ValueError, match="at least one column"):
+        Table([], [])
+
+
 def test_a_row_of_another_length_is_an_error():
     with pytest.raises(ValueError, match=r"needs 2 cells, one for each column; got \['slow'\]"):
         Table(["name", "calls"], [["slow"]])

@@ -25,9 +25,15 @@ import nbformat
 
 import labkit
 from labkit import own_model
+from labkit.course import serving
 from labkit.course.start_page import MINUTES
 from labkit.show.widget import WIDGET_VIEW
 
+# What a lesson may import beside labkit itself: module and names.
+SIDE_DOORS = [
+    ("labkit", [("own_model", None)]),
+    ("labkit.course", [("serving", None)]),
+]
 BEFORE_ROUNDS = ["What you will learn", "Does it concern you?", "The complaint", "Setup"]
 AFTER_ROUNDS = [
     "Explore",
@@ -60,9 +66,10 @@ FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 CODE_SPAN = re.compile(r"(`+)[^`]+\1")
 DETAILS = re.compile(r"<details.*?</details>", re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)|(?:src|href)=\"([^\"]+)\"")
-# TensorFlow's names of devices begin with a slash, too.
+# TensorFlow's names of devices begin with a slash, too, and so do the pages of a server.
 ABSOLUTE_PATH = re.compile(
-    r"""["'](?:/(?!(?:job|replica|task|device|[cg]pu)\b)[\w.]|~[/\\]|[a-z]:[\\/])""", re.I
+    r"""["'](?:/(?!(?:job|replica|task|device|[cg]pu|predict|health)\b)[\w.]|~[/\\]|[a-z]:[\\/])""",
+    re.I,
 )
 THIS_MACHINE = re.compile(
     r"(?<![\w.])/(?:root|work|home|Users)\b|/tmp/|[A-Z]:\\\\?Users|127\.0\.0\.1:\d+"
@@ -75,6 +82,8 @@ TABLE_HEADER = re.compile(r"^(\s*\|.*\|\s*)\n\s*\|[\s:|-]+\|\s*$", re.MULTILINE)
 FILLERS = re.compile(r"!|\b(?:simply|just|powerful|easily)\b", re.IGNORECASE)
 IGNORE_TAGS = {"nbval-ignore-output"}
 FORBIDDEN_TAGS = {"raises-exception", "nbval-raises-exception", "nbval-skip"}
+# The tag of a cell that needs a package which may be missing.
+NEEDS = "needs-"
 LONG_TAGS = {"long", "exercise", "solution"}
 SOLUTION_MARK = "# Solution"
 # What only a measurement gives: a number with the mark of one, or a factor.
@@ -570,7 +579,7 @@ def has_code_that_runs_anywhere(lesson: Lesson) -> Iterator[str]:
                 yield f"{cell}: a magic or a shell command: {line!r}"
             if ABSOLUTE_PATH.search(line):
                 yield f"{cell}: an absolute path: {line!r}"
-            if "http" in line:
+            if re.search(r"https?:", line):
                 yield f"{cell}: an address; lessons work offline: {line!r}"
             if re.search(r"\bpip\b", line):
                 yield f"{cell}: pip; everything is in requirements.lock: {line!r}"
@@ -589,6 +598,16 @@ def hides_nothing_from_nbval(lesson: Lesson) -> Iterator[str]:
         forbidden = cell.tags & FORBIDDEN_TAGS
         if forbidden:
             yield f"{cell}: tag {', '.join(forbidden)}; use lab.expect for an error"
+
+
+@rule
+def says_what_it_cannot_show(lesson: Lesson) -> Iterator[str]:
+    """Without a package, nbval skips a cell by its tag, and a learner reads why it is empty."""
+    for cell in lesson.code:
+        named = sorted(set(re.findall(r"serving\.has\(\"(\w+)\"\)", cell.text)))
+        tagged = sorted(tag.removeprefix(NEEDS) for tag in cell.tags if tag.startswith(NEEDS))
+        if named != tagged:
+            yield f"{cell}: its code asks for {named}, its tags {NEEDS}... say {tagged}"
 
 
 @rule
@@ -694,8 +713,20 @@ def formats_its_measurements_with_labkit(lesson: Lesson) -> Iterator[str]:
 
 
 @rule
+def says_what_it_counts_in_python(lesson: Lesson) -> Iterator[str]:
+    """The number depends on Python, NumPy and Keras: nbval sets it aside by the words after it."""
+    for cell in lesson.code:
+        if not cell.statements or not isinstance(cell.statements[-1], ast.Expr):
+            continue
+        value = cell.statements[-1].value
+        shown = [value] if isinstance(value, ast.Attribute) else getattr(value, "elts", [])
+        if any(getattr(each, "attr", "") == "python_calls" for each in shown):
+            yield f'{cell}: print it with its words: f"{{n.python_calls:,}} Python calls"'
+
+
+@rule
 def uses_one_door_of_labkit(lesson: Lesson) -> Iterator[str]:
-    """Lessons use only what labkit promises, in one spelling: `lab.name` and `own_model.name`."""
+    """Lessons use only what labkit promises: `lab.name`, `own_model.name` and `serving.name`."""
     for cell in lesson.code:
         for statement in cell.statements:
             for node in ast.walk(statement):
@@ -713,9 +744,12 @@ def _other_door(node: ast.AST) -> str | None:
     if isinstance(node, ast.ImportFrom):
         module = node.module or ""
         names = [(alias.name, alias.asname) for alias in node.names]
-        is_own_model = module == "labkit" and names == [("own_model", None)]
-        if module.split(".")[0] == "labkit" and not is_own_model:
-            return f"from {module} import ...; only `from labkit import own_model` is allowed"
+        is_allowed = (module, names) in SIDE_DOORS
+        if module.split(".")[0] == "labkit" and not is_allowed:
+            return (
+                f"from {module} import ...; only `from labkit import own_model` and "
+                "`from labkit.course import serving` is allowed"
+            )
     if isinstance(node, ast.Attribute):
         return _not_public(_dotted(node))
     return None
@@ -733,10 +767,12 @@ def _dotted(node: ast.expr) -> list[str]:
 
 
 def _not_public(names: list[str]) -> str | None:
-    """Return a sentence if `lab.x`, `lab.module.x` or `own_model.x` is not public."""
+    """Return a sentence if `lab.x`, `lab.module.x`, `own_model.x` or `serving.x` is not public."""
     if len(names) < 2:
         return None
     root, name = names[:2]
+    if root == "serving" and name not in serving.__all__:
+        return f"serving.{name} is not in serving.__all__"
     if root == "own_model" and name not in own_model.__all__:
         return f"own_model.{name} is not in own_model.__all__"
     if root == "lab" and name not in labkit.__all__:

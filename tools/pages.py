@@ -1,11 +1,13 @@
 """Bring the generated parts of the pages up to date: `make pages`; a test checks that they are.
 
-- README.md: the map of the lessons, from the first cell of each, and the tables of the benchmarks
-  of `labkit.compare`, which lesson 01 shows as well;
+- README.md: the badges, the map of the lessons, from the first cell of each, and the tables of the
+  benchmarks of `labkit.compare`, which lesson 01 shows as well;
 - notebooks/README.md: the same map, for those who read the folder;
 - labkit/README.md: the parts and the public names of labkit, from their docstrings;
+- environment.yml: the packages of the lock, see conda_file.py;
 - notebooks/CLAIMS.md as a whole, see claims_page.py;
-- notebooks/SYMPTOMS.md, GLOSSARY.md and CHEATSHEET.md as a whole, see index_pages.py.
+- notebooks/SYMPTOMS.md, GLOSSARY.md and CHEATSHEET.md as a whole, see index_pages.py;
+- teaching/: the minutes of each lesson and the plans of workshops, see teaching_pages.py.
 """
 
 import importlib
@@ -17,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import claims_page
+import conda_file
 import index_pages
+import teaching_pages
 
 import labkit
 from labkit import own_model
@@ -46,6 +50,7 @@ def pages() -> dict[Path, str]:
     tables = {name: path.read_text(encoding="utf-8").strip() for name, path in TABLES.items()}
 
     readme = README.read_text(encoding="utf-8")
+    readme = fill(readme, "badges", badges(project()))
     readme = fill(readme, "lessons", lesson_map("notebooks/"))
     for name in IN_README:
         readme = fill(readme, name, tables[name])
@@ -69,8 +74,21 @@ def pages() -> dict[Path, str]:
         NAMES: names,
         LESSON_01: lesson,
         claims_page.PAGE: claims_page.page(),
+        conda_file.PAGE: conda_file.page(),
         **index_pages.pages(),
+        **filled(teaching_pages.pages()),
     }
+
+
+def filled(parts_of: dict[Path, dict[str, str]]) -> dict[Path, str]:
+    """Return the text of each page, with what stands between the comments of which name."""
+    found = {}
+    for page, contents in parts_of.items():
+        text = page.read_text(encoding="utf-8")
+        for name, content in contents.items():
+            text = fill(text, name, content)
+        found[page] = text
+    return found
 
 
 def fill(text: str, name: str, content: str) -> str:
@@ -110,10 +128,28 @@ def lesson_map(folder: str = "") -> str:
     return "\n".join(lines)
 
 
+def project() -> dict[str, Any]:
+    """Return what pyproject.toml says."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def badges(settings: dict[str, Any]) -> str:
+    """Return the links that open the course in the browser; none without an address on GitHub."""
+    address = settings["project"].get("urls", {}).get("Repository", "")
+    name = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?", address)
+    if name is None:
+        return ""
+    binder = f"https://mybinder.org/v2/gh/{name[1]}/HEAD?urlpath=lab/tree/README.md"
+    codespaces = f"https://codespaces.new/{name[1]}"
+    return (
+        f"[![Open on Binder](https://mybinder.org/badge_logo.svg)]({binder})\n"
+        f"[![Open in Codespaces](https://github.com/codespaces/badge.svg)]({codespaces})"
+    )
+
+
 def parts() -> str:
     """Return the table of the parts of labkit, from the lowest to the highest."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    layers = project()["tool"]["importlinter"]["contracts"][0]["layers"]
     lines = ["| part | what it holds |", "|---|---|"]
     for name in reversed(layers):
         if name == "labkit.__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_COPIED = (".venv", ".git", "workspace", "__pycache__", "*.ipynb", ".*_cache")
+NOT_COPIED = (".venv*", ".git", "workspace", "__pycache__", "*.ipynb", ".*_cache")
 CLEAR = None  # instead of new source: clear the stored output of the cell
 
 
@@ -269,6 +269,19 @@ MUTATIONS = [
         "own.engine = engines[0]",
     ),
     Mutation("14_many_callers", "an output cleared", 'lab.Table(["what happens"', CLEAR),
+    Mutation(
+        "15_more_than_one_process",
+        "another model in the folder of version 2",
+        'newer.export(folder / "2", verbose=False)',
+        'model.export(folder / "2", verbose=False)',
+    ),
+    Mutation(
+        "15_more_than_one_process",
+        "the server is not stopped",
+        "server.stop()\nprint(",
+        "print(",
+    ),
+    Mutation("15_more_than_one_process", "an output cleared", "report(seen)\n", CLEAR),
     Mutation(
         "16_your_own_model",
         "the comparison turned round",

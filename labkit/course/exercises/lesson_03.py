@@ -240,8 +240,8 @@ def _positions_of_traces(function: Any, inputs: list[Any]) -> list[int]:
     """Return the positions of the inputs whose calls trace: the oracle."""
     found = []
     for position, value in enumerate(inputs):
-        with count() as n:
-            function(value)
-        if n.traces:
+        before = function.experimental_get_tracing_count()
+        function(value)
+        if function.experimental_get_tracing_count() > before:
             found.append(position)
     return found
