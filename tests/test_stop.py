@@ -343,7 +343,7 @@ def state_of_the_interpreter():
         "log level": logging.root.manager.disable,
         "warnings": list(warnings.filters),
         "threads": threading.active_count(),
-        "error output": os.fstat(2),
+        "error output": (os.fstat(2).st_dev, os.fstat(2).st_ino),  # which file, not how long
         "interrupts": vars(stop._interrupts) | {"arrived": None},
     }
 

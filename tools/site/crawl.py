@@ -33,7 +33,7 @@ LOADED = {
     "use": ("href", "xlink:href"),
 }
 IN_STYLE = re.compile(r"""(?:url\(\s*|@import\s+)['"]?([^'")\s;]+)""")
-MACHINE = re.compile(r"/root/|/work/|/home/(?!some(?:one|body)\b)\w|/Users/\w|[A-Z]:\\\\?Users")
+MACHINE = re.compile(r"/(?:root|work)/|/home/(?!some(?:one|body)\b)\w|/Users/\w|[A-Z]:\\\\?Users")
 SHORTEST_DESCRIPTION = 20  # characters
 START = "index.html"
 
