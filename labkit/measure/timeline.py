@@ -123,7 +123,6 @@ class Timeline(Result):
         return [duration(seconds), measured(100 * seconds / self.seconds, "%")]
 
 
-@stop.stoppable("Stopped before one call was recorded.")
 def record(
     fn: Callable[[], Any], calls: int = CALLS, keep: str | PathLike[str] | None = None
 ) -> Timeline:

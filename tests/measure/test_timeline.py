@@ -356,7 +356,7 @@ def pressed_in_call(number):
 
 @pytest.mark.parametrize("number", [1, 3, 4])
 def test_stopped_before_one_call_was_recorded_it_says_so(number, tmp_path):
-    with pytest.raises(Stopped, match="Stopped before one call was recorded"):
+    with pytest.raises(Stopped, match="Stopped before one call was profiled"):
         lab.profile(pressed_in_call(number), timeline=True, keep=tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
 
