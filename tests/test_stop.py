@@ -21,9 +21,11 @@ from types import SimpleNamespace
 import numpy as np
 import psutil
 import pytest
+import tensorflow as tf
 from fakes import Clock
 from jupyter_client.manager import start_new_kernel
 from kernels import kernel_environment
+from tensorflow.python.eager.polymorphic_function import function_type_utils
 
 import labkit as lab
 from labkit import own_model
@@ -398,6 +400,32 @@ def test_at_any_moment_it_ends_with_what_there_is_or_with_one_line(what, clock):
     # Half of the moments of a recording come after its last call, when it is read.
     measuring = len(endings) // (4 if what is recording else 2)
     assert "whole" not in endings[:measuring]
+
+
+def test_pressed_in_the_lock_of_a_graph_other_threads_can_still_call_it(monkeypatch):
+    """TensorFlow would leave the lock with the main thread, and the next thread would hang."""
+    graph = tf.function(lambda x: x + 1)
+    x = tf.constant(1.0)
+    graph(x)
+    sort_inputs = function_type_utils.canonicalize_function_inputs
+    presses = []
+
+    def canonicalize_function_inputs(*args, **options):
+        if not presses:
+            presses.append(press())
+        return sort_inputs(*args, **options)
+
+    monkeypatch.setattr(
+        function_type_utils, "canonicalize_function_inputs", canonicalize_function_inputs
+    )
+    with pytest.raises(Stopped):  # a moment later, in the midst of a call that would take hours
+        lab.timeit(lambda: [graph(x) for _ in range(10**9)])
+    assert presses
+    answers = []
+    other = threading.Thread(target=lambda: answers.append(float(graph(x))), daemon=True)
+    other.start()
+    other.join(20)
+    assert answers == [2.0]
 
 
 def test_pressed_in_the_clock_it_ends_with_what_there_is_too(clock, monkeypatch):

@@ -6,8 +6,13 @@ in a callback that ignores errors. While a function marked with `stoppable` runs
 of this module decides instead: some blocks let the interrupt wait, and none is lost.
 
 A single call of compiled code cannot be interrupted: Python looks for signals when it returns.
+
+A tf.function takes a lock at the beginning of each call, and an interrupt there would leave it with
+the main thread for ever: no other thread could call that function again. So the interrupt comes a
+moment later.
 """
 
+import _thread
 import contextlib
 import functools
 import os
@@ -18,6 +23,8 @@ from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 from .errors import Stopped
+
+_A_MOMENT = 0.005  # seconds; a tf.function has its lock for a hundredth of that
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -34,6 +41,9 @@ class _Interrupts:
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """Interrupt the main thread, unless it is in a block that has to finish first."""
         self.arrived = True
+        if self.outermost is not None and not self.waiting and _has_the_lock_of_a_graph(frame):
+            self.outermost.ask_again()
+            return
         if self.outermost is not None and self.outermost.previous is not None:
             with contextlib.suppress(KeyboardInterrupt):
                 self.outermost.previous(number, frame)  # others want to know of it, too
@@ -47,6 +57,7 @@ class _Watch:
     def __init__(self) -> None:
         self.previous: Any = None  # the handler that was there before
         self._waiting = 0
+        self._asks_again: threading.Timer | None = None
 
     def begin(self) -> None:
         """Let the handler of this module decide about interrupts."""
@@ -63,10 +74,18 @@ class _Watch:
             self.previous = handler
             signal.signal(signal.SIGINT, _interrupts.on_signal)
 
+    def ask_again(self) -> None:
+        """Send the interrupt once more in a moment, if this function still runs by then."""
+        self._asks_again = threading.Timer(_A_MOMENT, _thread.interrupt_main)
+        self._asks_again.daemon = True
+        self._asks_again.start()
+
     def end(self) -> None:
         """Put everything back; to call it once more changes nothing."""
         if not _in_main_thread():
             return
+        if self._asks_again is not None:
+            self._asks_again.cancel()
         if _interrupts.outermost is self:
             if signal.getsignal(signal.SIGINT) == _interrupts.on_signal:
                 signal.signal(signal.SIGINT, self.previous)
@@ -183,6 +202,22 @@ def strict() -> bool:
     Where lessons run as tests, the interrupt is that of a cell that took too long, which must fail.
     """
     return os.environ.get("LABKIT_STRICT") == "1"
+
+
+def _has_the_lock_of_a_graph(frame: FrameType | None) -> bool:
+    """Return whether a tf.function is between taking its lock and giving it back.
+
+    `Function._call` of TensorFlow takes it, sorts its arguments, and gives it back, without
+    ``try``. What it calls later, to trace or to run, happens without the lock, or within ``try``.
+    """
+    callee = ""
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "_call" and code.co_filename.endswith("polymorphic_function.py"):
+            return callee in ("", "canonicalize_function_inputs")
+        callee = code.co_name
+        frame = frame.f_back
+    return False
 
 
 def _raise_what_waited() -> None:
