@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..measure.system import cores, free_memory, load, package_version, silence_stderr
 from ..show.message import BAD, GOOD, message_html, running_shell
+from ..show.names import counted
 from ..show.table import Table
 from .checks import SYMBOLS, Check
 from .files import workspace_folder
@@ -106,8 +107,8 @@ def setup(seed: int = 0) -> Versions:
         "tensorflow": f"TensorFlow {tf.__version__}",
         "keras": f"Keras {keras.__version__}",
         "numpy": f"NumPy {package_version('numpy')}",
-        "cores": _counted(cores(), "core"),
-        "gpu": _counted(gpus, "GPU") if gpus else "no GPU",
+        "cores": counted(cores(), "core"),
+        "gpu": counted(gpus, "GPU") if gpus else "no GPU",
     }
     return Versions(entries, cores())
 
@@ -134,10 +135,6 @@ def _show_as_lessons_do() -> None:
     shell.ast_node_interactivity = "last_expr"
     if getattr(shell, "kernel", None) is not None and "matplotlib" not in sys.modules:
         os.environ["MPLBACKEND"] = _INLINE_BACKEND
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @dataclass(repr=False)
@@ -327,7 +324,7 @@ def _check_memory() -> Check:
 
 
 def _check_cores() -> Check:
-    return Check("cores", "ok", _counted(cores(), "core"))
+    return Check("cores", "ok", counted(cores(), "core"))
 
 
 def _check_load() -> Check:

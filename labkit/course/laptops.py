@@ -15,6 +15,7 @@ from typing import Any
 
 from ..measure.system import machine_facts
 from ..show.format import duration, measured
+from ..show.names import counted
 from ..show.table import Table
 from .checks import SYMBOLS, Check, without_folders
 from .environment import Report
@@ -339,13 +340,9 @@ def _summary(all_of_them: Laptops) -> str:
     if not all_of_them.laptops:
         return "No report of a laptop is in this folder."
     return (
-        f"{_counted(len(all_of_them.laptops), 'laptop')}: {counts['bad']} will have trouble, "
+        f"{counted(len(all_of_them.laptops), 'laptop')}: {counts['bad']} will have trouble, "
         f"{counts['note']} perhaps, {counts['ok']} ready"
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _table(laptops: list[Laptop]) -> Table:
@@ -409,6 +406,6 @@ def _figures_in_words(laptops: list[Laptop]) -> str:
                 lines.append(f"{what}: {duration(values[0])}")
                 continue
             low, middle, high = map(duration, (values[0], statistics.median(values), values[-1]))
-            count = _counted(len(values), "laptop")
+            count = counted(len(values), "laptop")
             lines.append(f"{what}: {middle} in the middle, from {low} to {high}, on {count}")
     return "\n".join(lines)

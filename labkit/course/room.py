@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 
 from ..show.format import digits, measured, plain_number
+from ..show.names import counted
 from .exercises.record import NOT_YET, PASSED
 from .hand_in import Ratio
 from .handed_in import (
@@ -148,7 +149,7 @@ class Spread:
         """What the picture shows, in words."""
         low, middle, high = self.numbers
         times = measured(self.values[-1] / self.values[0], "×")
-        count = _counted(len(self.laptops), "laptop")
+        count = counted(len(self.laptops), "laptop")
         return (
             f"{self.ratio.name} takes {middle} the time of {self.ratio.than} in the middle of "
             f"{count}: from {low} to {high}, and the highest is {times} the lowest."
@@ -244,10 +245,6 @@ def find_spread(room: Room, wanted: str | None) -> Spread | None:
 # ---- words ----
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def summary(room: Room) -> str:
     """Return the first sentence about a room."""
     if not room.learners:
@@ -255,7 +252,7 @@ def summary(room: Room) -> str:
     passed = [learner.passed for learner in room.learners]
     middle = digits(statistics.median(passed))
     return (
-        f"{_counted(len(passed), 'learner')}; exercises passed: {sum(passed)} in all, {middle} in "
+        f"{counted(len(passed), 'learner')}; exercises passed: {sum(passed)} in all, {middle} in "
         f"the middle, from {min(passed)} to {max(passed)}"
     )
 

@@ -1,4 +1,4 @@
-"""Names of candidates, which can be long, as text in a figure."""
+"""Names and nouns as text: candidates in a figure, which can be long, lists and counts."""
 
 from __future__ import annotations
 
@@ -75,3 +75,12 @@ def listed(names: Iterable[str]) -> str:
     has_commas = any("," in name for name in [*others, last])
     between = "; " if has_commas else ", "
     return f"{between.join(others)} and {last}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless there is one.
+
+    >>> counted(1, "core"), counted(4, "core")
+    ('1 core', '4 cores')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

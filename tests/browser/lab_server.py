@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from real_server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
@@ -35,7 +35,15 @@ class LabServer:
         self.folder = folder
         self.workspace = folder / "workspace"
         self.log = folder / f"server-{len(list(folder.glob('server-*.log')))}.log"
-        command = [sys.executable, "-m", "labkit", "lab", "--no-browser", "--port", free_port()]
+        command = [
+            sys.executable,
+            "-m",
+            "labkit",
+            "lab",
+            "--no-browser",
+            "--port",
+            str(free_port()),
+        ]
         with self.log.open("w", encoding="utf-8") as output:
             self.process = subprocess.Popen(
                 [*command, *arguments],
@@ -96,13 +104,6 @@ class LabServer:
                 return printed[0], bound
             time.sleep(0.2)
         raise AssertionError(f"JupyterLab did not start:\n{self.said()}")
-
-
-def free_port() -> str:
-    """Return a port that nothing listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
 
 
 def environment(folder: Path) -> dict[str, str]:
