@@ -36,7 +36,7 @@ NO_ANSWER := The package index does not answer, so nothing can be installed. The
 unexport PYTHONPATH PYTHONHOME
 
 .PHONY: lab test durations test-browser refresh pages site guides notebooks lint typecheck imports \
-	bench-trust bench-coverage bench-own-models bench-serving bench-mutations bench-solutions lock clean help
+	bench-trust bench-coverage bench-own-models bench-serving bench-mutations bench-solutions hub hub-load lock clean help
 
 lab: $(READY) ## open the course in JupyterLab, on your own copies of the lessons; LESSON=02 opens that one
 	@$(PY) -m labkit lab $(LESSON)
@@ -97,13 +97,27 @@ bench-mutations: $(READY) ## break lessons and see whether the tests notice: ONL
 bench-solutions: $(READY) ## change solutions a little and see whether their checkers refuse that: ONLY=02
 	$(PY) tools/benchmarks/mutate_solutions.py $(ONLY)
 
+# What teaching/hub/hub_settings.py reads. A port of the hub's is three: the two after it are its own.
+HUB_OPTIONS = LABKIT_HUB_PORT="$(PORT)" LABKIT_HUB_TRUST_EACH_OTHER="$(TRUST_EACH_OTHER)"
+HUB_PY := .venv-hub/bin/python
+hub: .venv-hub/.ready ## start JupyterHub for a room on 127.0.0.1: sudo make hub LEARNERS=20; see teaching/hub/README.md
+	@$(if $(LEARNERS),$(HUB_PY) teaching/hub/accounts.py $(LEARNERS))
+	@$(HUB_OPTIONS) $(HUB_PY) -m jupyterhub -f teaching/hub/jupyterhub_config.py
+
+hub-load: .venv-hub/.ready ## let 1, 5, 10 and 20 learners run a lesson on a hub at once: COUNTS="1 2", LESSON=02
+	$(PY) teaching/hub/load_test.py $(COUNTS) --lesson $(or $(LESSON),02)
+
+.venv-hub/.ready: $(READY) teaching/hub/requirements.lock teaching/hub/install.py
+	@echo "Setting up .venv-hub for JupyterHub (once)."
+	@$(PY) teaching/hub/install.py .venv-hub
+
 # Without the address of a package index, the lock works with any mirror.
 lock: $(READY) ## renew requirements.lock; LOCK=--upgrade takes newer versions
 	$(VENV)/bin/uv pip compile pyproject.toml --extra test --extra setup --universal --python-version 3.11 \
 	  --fork-strategy fewest --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock $(LOCK)
 
 clean: ## remove the virtual environments, the site and the caches; workspace/ stays
-	rm -rf .venv .venv-3.* $(VENV) build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-3.* .venv-hub $(VENV) build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' Makefile
