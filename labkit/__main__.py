@@ -323,7 +323,7 @@ def _add_own_loop(commands: argparse._SubParsersAction) -> None:
         "--function",
         metavar="NAME",
         help="a function of it that runs the loop once and takes no argument; it is called a few "
-        "times (default: the whole program, as if started by itself)",
+        "times (default: the whole program, once, and once more under a profiler)",
     )
     own.add_argument(
         "--budget",
@@ -491,12 +491,18 @@ def _own_model(options: argparse.Namespace) -> int:
     except BadModel as error:
         print(f"{PROGRAM} own-model: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt as interrupt:
+        if str(interrupt):
+            raise  # it says itself what was stopped
+        print(f"{PROGRAM} own-model: stopped before anything was measured", file=sys.stderr)
+        return 130
 
 
 def _check_own_model(options: argparse.Namespace) -> None:
     """Raise BadModel for what can be told before TensorFlow is imported, which takes seconds."""
     from .own_model.json_file import check_target as check_json
-    from .own_model.origin import check_threads
+    from .own_model.keep import check_folder, check_names
+    from .own_model.origin import Origin, check_threads
     from .own_model.paths import BadModel, check_path
     from .own_model.report import check_target, default_name
 
@@ -511,9 +517,15 @@ def _check_own_model(options: argparse.Namespace) -> None:
     check_threads(options.threads)
     if options.output is None:
         options.output = default_name(*options.paths)
-    check_target(options.output, force=options.force)
-    if options.json is not None:
-        check_json(options.json, options.force)
+    check_target(options.output, options.force, options.paths)
+    if options.keep is not None:
+        check_folder(options.keep, options.paths)
+        check_names(options.keep, Origin(path=next(iter(options.paths), None)), options.force)
+    if options.json is None:
+        return
+    check_json(options.json, options.force, options.paths)
+    if Path(options.json).resolve() == Path(options.output).resolve():
+        raise BadModel("--output and --json name the same file: give each a name of its own")
 
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:
@@ -554,8 +566,11 @@ def _own_one_model(options: argparse.Namespace) -> int:
         print(diagnosis.details)
     if options.json is not None and not diagnosis.interrupted:
         json_file.write(diagnosis.to_dict(), options.json)
-    if diagnosis.report is None:  # it was stopped, and says so
+    if diagnosis.interrupted:  # it says so
         return 130
+    if diagnosis.report is None:
+        print(f"{PROGRAM} own-model: {diagnosis.notes[-1]}", file=sys.stderr)
+        return 2
     if options.json != "-":
         print(f"\nThe report: {options.output}")
         if diagnosis.kept is not None:
@@ -575,13 +590,14 @@ def _own_two_models(options: argparse.Namespace) -> int:
     del reading["within"]
     batch, *_ = reading.pop("batches")
     found = own_model.compare_models(*options.paths, batch=batch, **reading)
+    if options.json != "-":  # before a file is written: the disk may be full
+        print(found)
+        print()
+        print(found.details)
     found.save(options.output)
     if options.json is not None:
         json_file.write(found.to_dict(), options.json)
     if options.json != "-":
-        print(found)
-        print()
-        print(found.details)
         print(f"\nThe report: {options.output}")
     return _status_of(found.b, options.fail_over_ms)
 
@@ -603,16 +619,23 @@ def _status_of(diagnosis: Any, most_ms: float | None) -> int:
 def _own_loop(options: argparse.Namespace) -> int:
     """Run the loop of a program; its output and its errors stay as they are."""
     from .course.environment import setup
-    from .own_model.loop import NoSuchFunction, diagnose_loop, loop_of_script
+    from .own_model.loop import NoSuchFunction, diagnose_loop, diagnose_program, loop_of_script
 
     script = Path(options.script)
     if not script.is_file():  # before TensorFlow is imported: a wrong path is told at once
         print(f"{PROGRAM} own-loop: there is no file {script}", file=sys.stderr)
         return 2
-    setup()
     try:
-        loop = loop_of_script(script.resolve(), options.function)
-        diagnosis = diagnose_loop(loop, budget=options.budget)
+        setup()
+    except KeyboardInterrupt:
+        print(f"{PROGRAM} own-loop: stopped before the program ran", file=sys.stderr)
+        return 130
+    try:
+        if options.function is None:
+            diagnosis = diagnose_program(script.resolve(), options.budget)
+        else:
+            loop = loop_of_script(script.resolve(), options.function)
+            diagnosis = diagnose_loop(loop, budget=options.budget)
     except NoSuchFunction as error:
         print(f"{PROGRAM} own-loop: {error}", file=sys.stderr)
         return 2

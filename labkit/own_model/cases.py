@@ -58,7 +58,8 @@ def possible_sizes(loaded: LoadedModel, spec: Any, wanted: list[int]) -> list[in
     fixed = {leaf.shape[0] for leaf in tf.nest.flatten(spec)} - {None}
     if len(fixed) > 1:
         raise BadModel(
-            f"the inputs of {loaded.name} fix batches of different sizes, {sorted(fixed)}"
+            f"the inputs of {loaded.name} fix batches of different sizes, {sorted(fixed)}: give a"
+            " sample, which is then measured as it is"
         )
     if not fixed or wanted == list(fixed):
         return wanted
@@ -74,7 +75,10 @@ def case_for(loaded: LoadedModel, spec: Any, given: Any, batch_size: int) -> Cas
     import tensorflow as tf
 
     if loaded.is_whole:
-        return Case(loaded, given, spec)
+        x = given
+        if loaded.runtime:
+            x = dict(zip(sorted(x), numpy_of(x), strict=True))
+        return Case(loaded, x, spec)
 
     def with_batch(leaf: Any) -> Any:
         return tf.TensorSpec((batch_size, *leaf.shape[1:]), leaf.dtype, name=leaf.name)

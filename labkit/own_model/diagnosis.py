@@ -28,6 +28,7 @@ from .measurements import Measurements
 from .memory import MemoryWatch
 from .origin import (
     Origin,
+    as_list,
     called_signature,
     check_threads,
     command_for,
@@ -398,9 +399,9 @@ def diagnose(
     check_threads(threads)
     chosen = _known_candidates(candidates)
     if report_to is not None:
-        report.check_target(report_to)
+        report.check_target(report_to, sources=[source])
     if keep_in is not None:
-        check_folder(keep_in)
+        check_folder(keep_in, [source])
         check_names(keep_in, Origin(path=shown_path(source)), force)
     limit_threads(threads)
     machine = report.machine()  # before the measurement raises the load
@@ -420,9 +421,9 @@ def diagnose(
         "--budget": float(budget),
         "--signature": signature,
         "--trust": trust,
-        "--import": [shown_path(name) for name in _as_list(own_code)],
-        "--inputs": ",".join(_as_list(inputs)),
-        "--outputs": ",".join(_as_list(outputs)),
+        "--import": [shown_path(name) for name in as_list(own_code)],
+        "--inputs": ",".join(as_list(inputs)),
+        "--outputs": ",".join(as_list(outputs)),
         "--threads": threads,
         "--within-ms": within if within is None else 1e3 * within,
         "--no-service": not service and within is None,
@@ -449,8 +450,20 @@ def diagnose(
     if report_to is not None and diagnosis.interrupted:
         diagnosis.notes.append("interrupted: no report was written")
     elif report_to is not None:
-        diagnosis.report = diagnosis.save(report_to)
+        _report_what_there_is(diagnosis, report_to)
     return diagnosis
+
+
+def _report_what_there_is(diagnosis: "Diagnosis", path: Any) -> None:
+    """Write the report, and note whether it took the place of an older one, or was not written."""
+    was_there = Path(path).expanduser().exists()
+    try:
+        diagnosis.report = diagnosis.save(path)
+    except BadModel as error:  # what was measured is worth more than the file
+        diagnosis.notes.append(f"no report was written: {error}")
+        return
+    if was_there:
+        diagnosis.notes.append(f"an older report {Path(path).name} was replaced")
 
 
 def _loaded(source: Any, options: dict[str, Any]) -> tuple[LoadedModel, Origin]:
@@ -482,13 +495,6 @@ def _loaded(source: Any, options: dict[str, Any]) -> tuple[LoadedModel, Origin]:
         load_memory=watch.grown,
     )
     return loaded, origin
-
-
-def _as_list(names: str | Iterable[str] | None) -> list[str]:
-    """Return one or more names as a list."""
-    if names is None:
-        return []
-    return [names] if isinstance(names, str) else list(names)
 
 
 def _case_with_threads(

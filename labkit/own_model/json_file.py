@@ -4,6 +4,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from . import usage
 from .advice import advise, best_of
 from .measurements import Measurements, known_ends
 from .origin import Origin
-from .paths import BadModel
+from .paths import BadModel, refuse_target
 from .service import Service
 from .single_calls import Calls
 
 VERSION = 1  # of the schema; a change that breaks a reader makes it larger
 SCHEMA = Path(__file__).parent / "templates" / "own_model.schema.json"
 KIND = "labkit own-model"
+_LARGEST = 2**24  # bytes of a result: a larger file is none, and is not read
 
 
 def as_dict(m: Measurements) -> dict[str, Any]:
@@ -162,7 +164,7 @@ def _known(number: float) -> float | None:
 # ---- the file ----
 
 
-def check_target(target: str, force: bool) -> None:
+def check_target(target: str, force: bool, sources: Iterable[object] = ()) -> None:
     """Raise BadModel if the JSON cannot be written there; ``-`` is the output of the command."""
     if target == "-":
         return
@@ -173,16 +175,17 @@ def check_target(target: str, force: bool) -> None:
         raise BadModel(f"there is no folder {path.parent.name}: make it first")
     if not os.access(path.parent, os.W_OK):
         raise BadModel(f"the folder {path.parent.name or '.'} is read-only")
-    if not path.exists():
-        return
-    if not _is_ours(path):
+    if path.exists() and not _is_ours(path):
         raise BadModel(f"{path.name} exists and is no result of own-model: give another name")
-    if not force:
+    refuse_target(path, sources)
+    if path.exists() and not force:
         raise BadModel(f"{path.name} exists: give another name, or --force to replace it")
 
 
 def _is_ours(path: Path) -> bool:
     try:
+        if not path.is_file() or path.stat().st_size > _LARGEST:  # a pipe may have no end
+            return False
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
@@ -195,6 +198,7 @@ def write(found: dict[str, Any], target: str) -> None:
     if target == "-":
         sys.stdout.write(text)
         return
+    check_target(target, force=True)  # something may have been written there meanwhile
     try:
         write_atomically(Path(target).expanduser(), text)
     except OSError as error:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,22 @@ from ..show import stop
 from .candidates import CONCRETE, FUNCTION, LITERT, ORT, XLA, Case
 from .causes import last_cause
 from .origin import Origin
-from .paths import BadModel
+from .paths import BadModel, refuse_inside
 from .silence import silence_all
 from .usage import converted_name
 
 _GRAPHS = (FUNCTION, CONCRETE, XLA)
 
 
-def check_folder(folder: str | os.PathLike) -> Path:
-    """Return the folder for converted files; raise BadModel if nothing can be written there."""
+def check_folder(folder: str | os.PathLike, sources: Iterable[object] = ()) -> Path:
+    """Return the folder for converted files; raise BadModel if nothing can be written there.
+
+    `sources` are the models: nothing is written into one of them.
+    """
     target = Path(folder).expanduser()
     if target.exists() and not target.is_dir():
         raise BadModel(f"{target.name} is a file: give a folder for the converted model")
+    refuse_inside(target, sources)
     if not target.exists() and not target.parent.is_dir():
         raise BadModel(f"there is no folder {target.parent.name}: make it first")
     writable = target if target.exists() else target.parent

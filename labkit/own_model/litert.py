@@ -6,6 +6,7 @@ import importlib.util
 from typing import Any
 
 from ..show import stop
+from ..show.errors import WrongValue, one_line
 from .silence import silence_all
 
 
@@ -33,6 +34,8 @@ def litert_interpreter(content: bytes, shape: tuple[int, ...], threads: int = 1)
     ------
     ImportError
         Neither package has an interpreter.
+    ValueError
+        `content` is no converted model, or the model does not take an input of this shape.
 
     Examples
     --------
@@ -51,8 +54,13 @@ def litert_interpreter(content: bytes, shape: tuple[int, ...], threads: int = 1)
     """
     with silence_all():  # TensorFlow warns that its own interpreter will be removed
         interpreter = _interpreter(content, threads)
-        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
-        interpreter.allocate_tensors()
+        try:
+            interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
+            interpreter.allocate_tensors()
+        except RuntimeError as error:
+            raise WrongValue(
+                f"the model does not take an input of shape {shape}: {one_line(error)}"
+            ) from error
     return interpreter
 
 

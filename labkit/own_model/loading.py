@@ -15,7 +15,7 @@ from .frozen_graph import load_frozen_graph
 from .keras2 import layers_of_keras_2, take_optimizers_of_keras_2
 from .loaded_model import LoadedModel
 from .own_code import own_objects
-from .paths import FROZEN_GRAPH, LITERT_FILE, ONNX_FILE, SAVED_MODEL, BadModel, check_path
+from .paths import FROZEN_GRAPH, H5_FILE, LITERT_FILE, ONNX_FILE, SAVED_MODEL, BadModel, check_path
 from .runtimes import load_for_runtime
 from .silence import silence_all
 
@@ -122,6 +122,10 @@ def _load_keras_file(path: Path, kind: str, trust: bool, objects: dict[str, Any]
             model = _read_keras_file(path, trust, objects)
     except (Exception, SystemExit) as error:  # each kind of damage raises another one
         stop.raise_if_requested()
+        has_config = "no model config" not in str(error).lower()
+        version = _version_of_keras_1(path) if kind == H5_FILE and has_config else None
+        if version is not None:
+            raise BadModel(f"{path.name} {_from_keras_1(version)}") from None
         if not _OF_KERAS_2.search(str(error)):
             raise BadModel(f"{path.name} {_why_not_loaded(error, path.name, kind)}") from None
         model = _read_as_keras_2(path, kind, trust, objects)
@@ -241,6 +245,28 @@ def _spec_of_build_shape(model: Any) -> Any:
     except Exception:  # a class may build itself in any way; a sample has to tell then
         pass
     return None
+
+
+def _version_of_keras_1(path: Path) -> str | None:
+    """Return the version of Keras 1 that wrote an .h5 file; None if another one did."""
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            version = file.attrs.get("keras_version", "")
+    except OSError:  # it is damaged
+        return None
+    text = version.decode() if isinstance(version, bytes) else str(version)
+    return text if text.startswith("1.") else None
+
+
+def _from_keras_1(version: str) -> str:
+    """Return how a model that Keras 1 wrote can be measured."""
+    return (
+        f"was written by Keras {version}, whose layers neither Keras 3 nor tf_keras reads: load it"
+        " with Keras 2.0 to 2.3, in a Python of that time (up to 3.7), save it again, and give the"
+        " new file"
+    )
 
 
 def _from_keras_2(name: str) -> str:

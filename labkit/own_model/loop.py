@@ -22,8 +22,19 @@ from .loop_findings import Evidence, Finding, find
 from .loop_watch import Watch
 
 MOST_PASSES = 5
-PROFILED = 3  # times: how much longer a pass takes under a profiler, at most
 _STOPPED = "Stopped before the loop had done anything."
+_ONE_PASS = (
+    "One pass only: what is done once, such as a first trace, is not told from what is "
+    "done each time. A shorter pass tells more."
+)
+_NO_PROFILE = (
+    "There was no time to profile one more pass, without which eager calls are not told from "
+    "arithmetic: give a larger budget."
+)
+_WHOLE_PROGRAM = (
+    "The whole program was watched, with what it prepares. With --function NAME a function of it "
+    "is run a few times, which tells what is done once from what is done each time."
+)
 
 
 @dataclass(repr=False)
@@ -158,6 +169,22 @@ def diagnose_loop(loop: Callable[[], Any], *, budget: float = 30.0) -> LoopDiagn
     >>> diagnose_loop(loop).cause
     ''
     """
+    return _diagnosed(loop, budget, MOST_PASSES)
+
+
+@stop.stoppable(_STOPPED)
+def diagnose_program(path: Path, budget: float) -> LoopDiagnosis:
+    """Run a whole program once under the watch, and once more under a profiler if there is time.
+
+    In a program that runs more than once, everything that it prepares would count as repeated.
+    """
+    found = _diagnosed(lambda: _run_program(path), budget, most_passes=1)
+    found.notes = [note for note in found.notes if note != _ONE_PASS]
+    found.notes.append(_WHOLE_PROGRAM)
+    return found
+
+
+def _diagnosed(loop: Callable[[], Any], budget: float, most_passes: int) -> LoopDiagnosis:
     if not callable(loop):
         raise TypeError(
             f"diagnose_loop needs a function that runs the loop once, got {type(loop).__name__}: "
@@ -175,7 +202,7 @@ def diagnose_loop(loop: Callable[[], Any], *, budget: float = 30.0) -> LoopDiagn
     watch.begin()
     try:
         with stop.translate_errors():
-            while len(seconds) < MOST_PASSES and _is_time_for(seconds, begin, budget):
+            while len(seconds) < most_passes and _is_time_for(seconds, begin, budget):
                 watch.in_pass = len(seconds)
                 seconds.append(_timed(loop))
                 graphs.append(live_graphs())
@@ -190,22 +217,22 @@ def diagnose_loop(loop: Callable[[], Any], *, budget: float = 30.0) -> LoopDiagn
     finally:
         watch.end()
     shares: dict[str, float] = {}
-    is_time_left = time.perf_counter() - begin + PROFILED * seconds[-1] < budget
-    if not notes and is_time_left:
+    is_time_left = time.perf_counter() - begin + seconds[-1] < budget
+    if not notes and not is_time_left:
+        notes.append(_NO_PROFILE)
+    elif not notes:
         try:
             shares = _profiled(loop)
         except KeyboardInterrupt:
             stop.finish()
             notes.append("Stopped while one more pass was profiled.")
-    if len(seconds) == 1 and not notes:
-        notes.append(
-            "One pass only: what is done once, such as a first trace, is not told from what is "
-            "done each time. A shorter pass tells more."
-        )
+    if len(seconds) == 1 and notes in ([], [_NO_PROFILE]):
+        notes.append(_ONE_PASS)
     evidence = Evidence(
         watch.seen,
         passes=len(seconds),
         seconds=sum(seconds[1:]) or sum(seconds),
+        all_seconds=sum(seconds),
         python_share=sum(shares.get(PACKAGES[name], 0.0) for name in ("keras", "tensorflow")),
         graphs_per_pass=_per_pass(graphs),
         has_gpu=bool(tf.config.list_logical_devices("GPU")),
@@ -256,16 +283,14 @@ class NoSuchFunction(WrongValue):
     """Raised for a function that a program does not have."""
 
 
-def loop_of_script(path: Path, function: str | None = None) -> Callable[[], Any]:
-    """Return a loop for a file: the function of that name, or else the whole program.
+def loop_of_script(path: Path, function: str) -> Callable[[], Any]:
+    """Return a function of a program.
 
     Raises
     ------
     NoSuchFunction
         The file has no such function.
     """
-    if function is None:
-        return lambda: _run_program(path)
     with _imports_from(path.parent):
         names = runpy.run_path(str(path), run_name="own_loop")
     found = names.get(function)

@@ -19,6 +19,7 @@ LESSONS = {
     "08": "08_tf1_session_batching.ipynb",
     "10": "10_saved_models.ipynb",
     "11": "11_loading_in_a_loop.ipynb",
+    "12": "12_swap_while_serving.ipynb",
     "14": "14_many_callers.ipynb",
 }
 MANY = 3  # times: what happens less often is no habit of the loop
@@ -26,7 +27,12 @@ FEW_ROWS = 32  # one batch of predict: with fewer rows per call the call itself 
 NOTICED = 0.05  # share of the time: less is not worth a change
 _WAITS = 0.2  # share of the time: a pipeline that reads ahead in time takes less
 MOSTLY_PYTHON = 0.4  # share of the time: an eager call that spends more in Python is small
+_USES = (watch.FIT, watch.BATCH, watch.PREDICT, watch.LAYER, watch.FUNCTION, watch.GRADIENT)
 _OF_MODELS = (watch.PREDICT, watch.FIT, watch.BATCH, watch.LAYER)
+MANY_OPERATIONS = 100  # that Python calls one by one in a pass
+_MANY_AT_A_PLACE = 30  # of them in one line: fewer may be one call that is not in a loop
+_PER_GRAPH = 5  # of them for each call of a graph: fewer take what a graph needs and gives
+_SETS_UP = 0.25  # share of the time: a pipeline is set up from Python, and then waited for
 SURE = 1.0  # of what is wrong however long it takes
 
 
@@ -62,6 +68,7 @@ class Evidence:
     seen: Seen
     passes: int
     seconds: float  # of all passes but the first, or of the only one
+    all_seconds: float = 0.0  # of all passes
     python_share: float = 0.0  # of the time, in the Python code of Keras and TensorFlow
     graphs_per_pass: float = 0.0  # that stayed alive
     has_gpu: bool = False
@@ -79,6 +86,21 @@ class Evidence:
     def steady_passes(self) -> int:
         """How many passes the events of `of` come from."""
         return max(self.passes - 1, 1)
+
+    @property
+    def often(self) -> int:
+        """How many times something is called that is called in a loop within a pass."""
+        return MANY * self.steady_passes if self.passes > 1 else 2 * MANY
+
+    @property
+    def least_share(self) -> float:
+        """The share of the time from which on it counts; a single run also prepares the loop."""
+        return NOTICED if self.passes > 1 else _WAITS
+
+    def at_one_place(self, events: Sequence[Event], least: int) -> list[Event]:
+        """Return the events of those lines of the program that made at least so many."""
+        places = Counter(event.place for event in events)
+        return [event for event in events if places[event.place] >= least]
 
     def share(self, events: Iterable[Event]) -> float:
         """Return the part of the time that these events took."""
@@ -99,6 +121,8 @@ def find(evidence: Evidence) -> list[Finding]:
     findings = []
     for rule in _RULES:
         findings += [one for one in rule(evidence) if one.share >= NOTICED]
+    if not findings:  # each of the others would explain them
+        findings = _eager_operations(evidence)
     return sorted(findings, key=lambda one: -one.share)
 
 
@@ -197,8 +221,8 @@ def _sessions(evidence: Evidence) -> list[Finding]:
 
 @_rule
 def _loads(evidence: Evidence) -> list[Finding]:
-    loads = evidence.of(watch.LOAD)
-    if len(loads) < _habit(evidence):
+    loads = _again_and_again(evidence, watch.LOAD)
+    if not loads:
         return []
     names = {event.name for event in loads}
     what = f"{next(iter(names))} was" if len(names) == 1 else f"{len(names):,} files were"
@@ -214,22 +238,47 @@ def _loads(evidence: Evidence) -> list[Finding]:
     ]
 
 
+def _again_and_again(evidence: Evidence, kind: str) -> list[Event]:
+    """Return what one line of the program makes again and again, and does not make in advance.
+
+    In a single run, something has to be called in between: three models that are built one after
+    another, before the loop, belong to no loop.
+    """
+    made = evidence.at_one_place(evidence.of(kind), _habit(evidence))
+    if evidence.passes > 1:
+        return made
+    places = {event.place for event in made}
+    used: Counter[str] = Counter()
+    waiting: set[str] = set()
+    for event in evidence.steady:
+        if event.kind == kind and event.place in places:
+            waiting.add(event.place)
+        elif event.kind in _USES:
+            used.update(waiting)
+            waiting.clear()
+    return [event for event in made if used[event.place] >= MANY]
+
+
 @_rule
 def _builds(evidence: Evidence) -> list[Finding]:
-    built = evidence.of(watch.BUILD)
-    compiled = evidence.of(watch.COMPILE)
-    if max(len(built), len(compiled)) < _habit(evidence):
+    built = _again_and_again(evidence, watch.BUILD)
+    compiled = _again_and_again(evidence, watch.COMPILE)
+    if not built and not compiled:
         return []
     first_calls = [e for e in evidence.of(watch.FIT, watch.BATCH, watch.PREDICT) if _traced(e)]
-    cost = evidence.share([*built, *compiled, *first_calls])
+    cost = evidence.share([*built, *compiled])
+    cost += sum(event.trace_seconds for event in first_calls) / max(evidence.seconds, 1e-9)
     counts = []
-    if len(built) >= _habit(evidence):
+    if built:
         counts.append(f"{len(built):,} models were built")
-    if len(compiled) >= _habit(evidence):
+    if compiled:
         counts.append(f"compile was called {times(len(compiled))}")
     traces = sum(_traced(event) for event in first_calls)
     alive = _alive(evidence)
-    if len(compiled) >= _habit(evidence):
+    least = 0.0
+    if evidence.passes > 1:
+        least = 1.5 if alive else 0.5  # what a constructor takes is a part of the cost
+    if compiled:
         change = (
             "# once, before the loop\n"
             "model.compile(...)\n"
@@ -248,7 +297,7 @@ def _builds(evidence: Evidence) -> list[Finding]:
             f"traced anew: {traces:,} graphs.{alive}",
             LESSONS["11"],
             change,
-            share=max(cost, 1.5 if alive else 0.5),  # what a constructor takes is a part of it
+            share=max(cost, least),
         )
     ]
 
@@ -311,6 +360,8 @@ def _retraces(evidence: Evidence) -> list[Finding]:
         again = [event for event in again if event.in_pass > 0 or evidence.passes == 1]
         if len(again) < 2 or first.key in made_often:
             continue
+        if evidence.passes == 1 and not _goes_on(events):
+            continue
         whys = [event.traces[0].why for event in [first, *again] if event.traces]
         kind, change = what_changed(whys)
         findings.append(
@@ -327,6 +378,11 @@ def _retraces(evidence: Evidence) -> list[Finding]:
     return findings
 
 
+def _goes_on(events: Sequence[Event]) -> bool:
+    """Return whether a function is still traced in the second half of its calls."""
+    return any(event.traces for event in events[len(events) // 2 :])
+
+
 _REASONS = {
     "shape": "the shape of an input changed",
     "dtype": "the dtype of an input changed",
@@ -337,8 +393,7 @@ _REASONS = {
 _CHANGES = {
     "shape": (
         "@tf.function(reduce_retracing=True)\n"
-        "# or, for rows of 20 numbers:\n"
-        "@tf.function(input_signature=[tf.TensorSpec([None, 20], tf.float32)])"
+        "# or input_signature=[...], the shape and dtype of each input: None for what changes"
     ),
     "dtype": "x = np.asarray(x, np.float32)  # the same dtype in every call",
     "value": "f(x, tf.constant(number))  # a tensor is an input, a Python number a part of the key",
@@ -419,36 +474,68 @@ def _first_of_each(calls: Sequence[Event]) -> list[Event]:
 
 @_rule
 def _predicts(evidence: Evidence) -> list[Finding]:
+    findings = []
+    by_name = defaultdict(list)
+    for event in _of_kept_models(evidence, watch.PREDICT):
+        by_name[event.name].append(event)
+    for name, calls in by_name.items():
+        small = [event for event in calls if _is_small(event, FEW_ROWS)]
+        if len(small) < MANY and evidence.python_share >= _SETS_UP:
+            small = _small_for_python(evidence, calls)
+        if len(small) >= MANY:
+            findings.append(_predict_finding(evidence, name, small))
+    return findings
+
+
+def _of_kept_models(evidence: Evidence, kind: str) -> list[Event]:
+    """Return the calls of models that are not compiled in the loop; in one run, those in a loop."""
     compiled = {event.key for event in evidence.of(watch.COMPILE)}
-    calls = [e for e in evidence.of(watch.PREDICT) if e.key not in compiled]
-    small = [event for event in calls if event.rows is not None and event.rows <= FEW_ROWS]
-    if len(small) < MANY:
-        return []
+    calls = evidence.of(kind)
+    if evidence.passes == 1:  # a program compiles its models, too
+        return evidence.at_one_place(calls, MANY)
+    return [event for event in calls if event.key not in compiled]
+
+
+def _is_small(event: Event, most: int) -> bool:
+    return event.rows is not None and event.rows <= most
+
+
+def _small_for_python(evidence: Evidence, calls: Sequence[Event]) -> list[Event]:
+    """Return calls of some batches, or of datasets, made often in a loop that is mostly Python."""
+    calls = [event for event in calls if event.rows is None or _is_small(event, 16 * FEW_ROWS)]
+    return evidence.at_one_place(calls, evidence.often)
+
+
+def _predict_finding(evidence: Evidence, name: str, small: Sequence[Event]) -> Finding:
     rows = Counter(event.rows for event in small).most_common(1)[0][0]
-    if _come_from_one_array(small):
-        together = "answers = model.predict(rows)  # all rows in one call\n# or, if they come "
-    else:
-        together = "# as they come "
-    name = small[0].name
-    return [
-        Finding(
-            "predict for few rows",
-            f"{name} was called {times(len(small))} with {_rows(rows)} each: every call sets up a "
-            f"pipeline, {_traces(small):,} graphs in all. That took "
-            f"{_part(evidence.share(small))}.",
-            LESSONS["02"],
-            f"{together}one by one:\nanswer = tf.function(model)  # once, before the loop\n"
-            "answer(row)",
-            share=evidence.share(small),
+    size = "a dataset" if rows is None else _rows(rows)
+    if name == "evaluate":
+        change = (
+            "model.test_on_batch(rows, targets)  # one batch without the pipeline\n"
+            "# or evaluate after a hundred steps, and not after each"
         )
-    ]
+    else:
+        change = "answer = tf.function(model)  # once, before the loop\nanswer(row)"
+        if _come_from_one_array(small):
+            together = "answers = model.predict(rows)  # all rows in one call\n# or, if they come "
+        else:
+            together = "# as they come "
+        change = f"{together}one by one:\n{change}"
+    return Finding(
+        f"{name} for few rows",
+        f"{name} was called {times(len(small))} with {size} each: every call sets up a "
+        f"pipeline, {_traces(small):,} graphs in all. That took "
+        f"{_part(evidence.share(small))}.",
+        LESSONS["02"],
+        change,
+        share=evidence.share(small),
+    )
 
 
 @_rule
 def _fits(evidence: Evidence) -> list[Finding]:
-    compiled = {event.key for event in evidence.of(watch.COMPILE)}
-    calls = [e for e in evidence.of(watch.FIT) if e.key not in compiled]
-    small = [event for event in calls if event.rows is not None and event.rows <= 4 * FEW_ROWS]
+    calls = _of_kept_models(evidence, watch.FIT)
+    small = [event for event in calls if _is_small(event, 4 * FEW_ROWS)]
     if len(small) < MANY:
         return []
     rows = Counter(event.rows for event in small).most_common(1)[0][0]
@@ -461,6 +548,79 @@ def _fits(evidence: Evidence) -> list[Finding]:
             "model.train_on_batch(rows, targets)  # one step without the pipeline\n"
             "# or a step of your own under @tf.function",
             share=evidence.share(small),
+        )
+    ]
+
+
+@_rule
+def _left_eager(evidence: Evidence) -> list[Finding]:
+    calls = [event for event in evidence.steady if event.eager]
+    share = evidence.share(calls)
+    if not calls or share < NOTICED:
+        return []
+    switch = calls[0].eager
+    return [
+        Finding(
+            "eager mode left on",
+            f"{switch} is in force: {calls[0].name} was called {times(len(calls))}, and ran "
+            f"operation by operation from Python each time. That took {_part(share)}.",
+            LESSONS["03"],
+            f"# without {switch}, which is for debugging",
+            share=1 + share,  # what else it shows may be a consequence
+        )
+    ]
+
+
+@_rule
+def _optimizers(evidence: Evidence) -> list[Finding]:
+    made = evidence.at_one_place(evidence.of(watch.OPTIMIZER), evidence.often)
+    if not made:
+        return []
+    is_new_function = bool(_functions_made(evidence))
+    return [
+        Finding(
+            "optimizer made in the loop",
+            f"{made[0].name} was made {times(len(made), _in_passes(evidence))}: each begins "
+            "without what the last one had learned of the gradients, and makes its variables anew.",
+            LESSONS["07"],
+            f"optimizer = keras.optimizers.{made[0].name}(...)  # once, before the loop\n"
+            "optimizer.learning_rate.assign(rate)  # where the loop changes it",
+            share=NOTICED if is_new_function else 1.1,  # before an eager step that it belongs to
+        )
+    ]
+
+
+@_rule
+def _variables(evidence: Evidence) -> list[Finding]:
+    made = evidence.at_one_place(evidence.of(watch.VARIABLE), evidence.often)
+    if not made or evidence.share(made) < evidence.least_share:
+        return []
+    return [
+        Finding(
+            "variables made in the loop",
+            f"{len(made):,} variables were made {_in_passes(evidence)}, which took "
+            f"{_part(evidence.share(made))}: each is filled anew, and forgets what it held.",
+            LESSONS["03"],
+            "total = tf.Variable(...)  # once, before the loop\ntotal.assign(value)  # in the loop",
+            share=evidence.share(made),
+        )
+    ]
+
+
+@_rule
+def _saves(evidence: Evidence) -> list[Finding]:
+    saves = evidence.at_one_place(evidence.of(watch.SAVE), evidence.often)
+    share = evidence.share(saves)
+    if not saves or share < _WAITS:
+        return []
+    return [
+        Finding(
+            "model saved in the loop",
+            f"{saves[0].name} wrote to disk {times(len(saves), _in_passes(evidence))}, which took "
+            f"{_part(share)}.",
+            LESSONS["12"],
+            "if step % 1000 == 0:\n    model.save(path)  # what a crash may cost, not each step",
+            share=share,
         )
     ]
 
@@ -507,6 +667,40 @@ def _eager_calls(evidence: Evidence) -> list[Finding]:
             LESSONS["02"],
             f"{first}answer = tf.function(model)  # once, before the loop\nanswer(row)",
             share=share,
+        )
+    ]
+
+
+def _operations_of_a_pass(evidence: Evidence) -> float:
+    """Return how many operations were called one by one in a pass, at lines that call many."""
+    by_place: Counter[str] = Counter()
+    for (in_pass, place), number in evidence.seen.operations.items():
+        if in_pass > 0 or evidence.passes == 1:
+            by_place[place] += number
+    passes = evidence.steady_passes
+    return sum(n for n in by_place.values() if n >= _MANY_AT_A_PLACE * passes) / passes
+
+
+def _eager_operations(evidence: Evidence) -> list[Finding]:
+    """Return that single operations are called from Python, where no other finding explains it."""
+    graphs = evidence.of(watch.FUNCTION, watch.BATCH, watch.FIT, watch.PREDICT, watch.RUN)
+    each_graph = len(graphs) / evidence.steady_passes
+    number = _operations_of_a_pass(evidence)
+    if number < MANY_OPERATIONS or number < _PER_GRAPH * each_graph:
+        return []
+    if evidence.python_share < MOSTLY_PYTHON:
+        return []
+    return [
+        Finding(
+            "eager operations",
+            f"Python called {number:,.0f} operations one by one in a pass, and "
+            f"{measured(100 * evidence.python_share, '%')} of the time went into the Python code "
+            "of Keras and TensorFlow around them.",
+            LESSONS["04"],
+            "@tf.function  # once, before the loop, around what the loop does\n"
+            "def work(x):\n"
+            "    ...  # for i in tf.range(n), or one operation on the whole tensor",
+            share=evidence.python_share,
         )
     ]
 
@@ -569,18 +763,42 @@ def _elements(evidence: Evidence) -> list[Finding]:
 
 
 @_rule
+def _datasets(evidence: Evidence) -> list[Finding]:
+    made = evidence.at_one_place(evidence.of(watch.DATASET), evidence.often)
+    started = evidence.at_one_place(evidence.of(watch.PIPELINE), evidence.often)
+    share = evidence.share([*made, *started])
+    if not made or share < evidence.least_share:
+        return []
+    return [
+        Finding(
+            "dataset made in the loop",
+            f"{made[0].name} made {len(made):,} datasets {_in_passes(evidence)}, and "
+            f"{_traces(started):,} functions were traced for them. To make and start them took "
+            f"{_part(share)}.",
+            LESSONS["05"],
+            "dataset = ...  # once, before the loop\n"
+            "for rows in dataset:  # in each epoch, the same one; or dataset.repeat()",
+            share=share,
+        )
+    ]
+
+
+@_rule
 def _copies(evidence: Evidence) -> list[Finding]:
-    often = [copied for copied in evidence.seen.copied.values() if copied.times >= MANY + 1]
+    often = [copied for copied in evidence.seen.copied if copied.times >= MANY + 1]
     seconds = sum(copied.seconds * (copied.times - 1) / copied.times for copied in often)
     if not often:
         return []
     largest = max(often, key=lambda copied: copied.seconds)
-    all_seconds = sum(event.seconds for event in evidence.seen.events)
+    all_seconds = evidence.all_seconds or sum(event.seconds for event in evidence.seen.events)
+    size = f"{largest.bytes / 2**20:,.1f} MiB"
+    what = f"The same array of {size} was"
+    if largest.is_new_each_time:
+        what = f"Arrays of {size} with the same numbers were"
     return [
         Finding(
             "array copied again",
-            f"The same array of {largest.bytes / 2**20:,.1f} MiB was copied into a tensor "
-            f"{times(largest.times)}, in {duration(largest.seconds)}.",
+            f"{what} copied into a tensor {times(largest.times)}, in {duration(largest.seconds)}.",
             LESSONS["14"],
             "rows = tf.constant(rows)  # once, before the loop",
             share=min(seconds / max(all_seconds, 1e-9), 1.0),

@@ -5,9 +5,11 @@ import functools
 import importlib
 import inspect
 import os
+import sys
 import threading
 import time
 import weakref
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -33,9 +35,30 @@ NEXT = "next"  # an element of a dataset
 INTERPRETER = "interpreter"
 ALLOCATE = "allocate"
 INVOKE = "invoke"
+OPTIMIZER = "optimizer"  # one that is made
+VARIABLE = "variable"  # one that the program itself makes
+DATASET = "dataset"  # one that is made from arrays, files or a generator
+PIPELINE = "pipeline"  # a function that is traced for a dataset, or an iterator that is made
+SAVE = "save"
 
 MOST_EVENTS = 200_000  # a loop that goes on longer is watched by its passes so far
 LARGE = 256 * 1024  # bytes: copying fewer takes microseconds
+_SAMPLED = 1024  # numbers of an array that are compared before all of them are
+_SOURCES = ("from_tensors", "from_tensor_slices", "from_generator", "range", "list_files")
+_TRACING = ("map", "filter", "flat_map", "interleave", "scan", "reduce")
+_PARTS_OF_MODELS = {
+    "export",
+    "layers",
+    "lite",
+    "models",
+    "optimizers",
+    "saved_model",
+    "saving",
+    "trackable",
+    "trainers",
+}
+_OURS = Path(__file__).parent
+_PYTHON = Path(contextlib.__file__).parent  # the standard library
 
 
 @dataclass
@@ -70,6 +93,12 @@ class Event:
         How long it took.
     traces : list of Trace
         Graphs that were made meanwhile.
+    trace_seconds : float
+        How long making them took.
+    place : str
+        The line of the program that called it.
+    eager : str
+        Of what runs as a graph otherwise: what lets it run operation by operation.
     in_pass, thread : int
         In which pass of the loop, counted from 0, and in which thread.
     """
@@ -84,17 +113,29 @@ class Event:
     policy: str = ""
     seconds: float = 0.0
     traces: list[Trace] = field(default_factory=list)
+    trace_seconds: float = 0.0
+    place: str = ""
+    eager: str = ""
     in_pass: int = 0
     thread: int = 0
 
 
 @dataclass
 class Copied:
-    """An array that was copied into a tensor: how large it is, how often, and for how long."""
+    """An array that was copied into a tensor: how large it is, how often, and for how long.
+
+    Attributes
+    ----------
+    bytes, times, seconds : int, int, float
+        Of all copies.
+    is_new_each_time : bool
+        Whether these were several arrays with the same numbers.
+    """
 
     bytes: int
     times: int = 0
     seconds: float = 0.0
+    is_new_each_time: bool = False
 
 
 @dataclass
@@ -109,8 +150,10 @@ class Seen:
         By the place of a Python function: the passes in which a tf.function was made of it.
     added_after_run : Counter
         TF1: operations that were added to a graph which had been run before, by its identity.
-    copied : dict of int to Copied
-        Large arrays by identity.
+    operations : Counter
+        By pass and line of the program: operations that it called one by one.
+    copied : list of Copied
+        Large arrays.
     forks : int
         Processes that were forked after TensorFlow had computed something.
     """
@@ -118,7 +161,8 @@ class Seen:
     events: list[Event] = field(default_factory=list)
     made: dict[Any, list[int]] = field(default_factory=lambda: defaultdict(list))
     added_after_run: Counter[int] = field(default_factory=Counter)
-    copied: dict[int, Copied] = field(default_factory=dict)
+    operations: Counter[tuple[int, str]] = field(default_factory=Counter)
+    copied: list[Copied] = field(default_factory=list)
     forks: int = 0
 
 
@@ -132,7 +176,8 @@ class Watch:
         self._lock = threading.Lock()
         self._stack = contextlib.ExitStack()
         self._run_graphs: set[int] = set()
-        self._arrays: dict[int, Any] = {}
+        self._arrays: dict[int, tuple[Any, Copied]] = {}
+        self._contents: dict[Any, dict[int, Copied]] = {}
         self._built: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def begin(self) -> None:
@@ -142,6 +187,8 @@ class Watch:
             self._watch_functions()
             self._watch_sessions()
             self._watch_data()
+            self._watch_what_is_made()
+            self._watch_operations()
             self._watch_interpreters()
             self._watch_forks()
         except BaseException:
@@ -152,12 +199,14 @@ class Watch:
         """Put everything back as it was."""
         self._stack.close()
         self._arrays.clear()
+        self._contents.clear()
 
     # ---- events ----
 
     def _wrap(self, owner: Any, name: str, describe: Callable[..., Event | None]) -> None:
         """Note each call of a function as the event that `describe` makes of its arguments."""
         original = getattr(owner, name)
+        is_static = isinstance(inspect.getattr_static(owner, name), staticmethod)
 
         @functools.wraps(original)
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -166,6 +215,7 @@ class Watch:
             event = describe(*args, **kwargs)
             if event is None:
                 return original(*args, **kwargs)
+            event.place = _place_of_caller()
             self._open.event = event
             begin = time.perf_counter()
             try:
@@ -177,7 +227,8 @@ class Watch:
 
         if name == "__init__":  # Keras reads the names of its arguments
             call.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
-        self._stack.enter_context(patch.object(owner, name, call))
+        new: Any = staticmethod(call) if is_static else call
+        self._stack.enter_context(patch.object(owner, name, new))
 
     def _keep(self, event: Event) -> None:
         event.in_pass = self.in_pass
@@ -232,7 +283,11 @@ class Watch:
 
     def _watch_functions(self) -> None:
         from tensorflow.python.eager import backprop
-        from tensorflow.python.eager.polymorphic_function import polymorphic_function, transform
+        from tensorflow.python.eager.polymorphic_function import (
+            polymorphic_function,
+            tracing_compilation,
+            transform,
+        )
         from tensorflow.python.framework import ops
 
         callbacks = transform.CONCRETE_FUNCTION_CALLBACKS
@@ -240,6 +295,8 @@ class Watch:
         self._stack.callback(callbacks.remove, self._on_trace)
         function = polymorphic_function.Function
         self._wrap(function, "__call__", _of_function)
+        self._wrap(function, "get_concrete_function", _of_concrete)
+        self._time_traces(tracing_compilation)
         original = function.__init__
 
         @functools.wraps(original)
@@ -260,6 +317,25 @@ class Watch:
         event = getattr(self._open, "event", None)
         if event is not None:  # else it was made on purpose, as by `get_concrete_function`
             event.traces.append(Trace(plain_name(concrete.graph.name), inputs_in_words(concrete)))
+
+    def _time_traces(self, module: Any) -> None:
+        """Add up how long the traces of each event take, those inside others included once."""
+        original = module._create_concrete_function
+
+        @functools.wraps(original)
+        def create(*args: Any, **kwargs: Any) -> Any:
+            event = getattr(self._open, "event", None)
+            if event is None or getattr(self._open, "traces", False):
+                return original(*args, **kwargs)
+            self._open.traces = True
+            begin = time.perf_counter()
+            try:
+                return original(*args, **kwargs)
+            finally:
+                event.trace_seconds += time.perf_counter() - begin
+                self._open.traces = False
+
+        self._stack.enter_context(patch.object(module, "_create_concrete_function", create))
 
     # ---- TF1 ----
 
@@ -288,10 +364,15 @@ class Watch:
     # ---- data ----
 
     def _watch_data(self) -> None:
-        from tensorflow.python.data.ops import iterator_ops
+        from tensorflow.python.data.ops import dataset_ops, iterator_ops
         from tensorflow.python.framework import constant_op
 
         self._wrap(iterator_ops.OwnedIterator, "__next__", lambda *_: Event(NEXT))
+        self._wrap(dataset_ops.DatasetV2, "__iter__", _of_dataset(PIPELINE, "iter"))
+        for name in _SOURCES:
+            self._wrap(dataset_ops.DatasetV2, name, _of_dataset(DATASET, name))
+        for name in _TRACING:
+            self._wrap(dataset_ops.DatasetV2, name, _of_dataset(PIPELINE, name))
         convert = constant_op.convert_to_eager_tensor
 
         @functools.wraps(convert)
@@ -308,10 +389,86 @@ class Watch:
 
     def _note_copy(self, array: Any, size: int, seconds: float) -> None:
         with self._lock:
-            self._arrays[id(array)] = array  # kept, so that no other array gets its identity
-            copied = self.seen.copied.setdefault(id(array), Copied(size))
+            copied = self._known_copy(array, size)
             copied.times += 1
             copied.seconds += seconds
+
+    def _known_copy(self, array: Any, size: int) -> Copied:
+        """Return what is known of an array, or of one with the same numbers."""
+        known = self._arrays.get(id(array))
+        if known is not None and known[0]() is array:  # another one may have got its identity
+            return known[1]
+        copied = self._copy_of_same_numbers(array)
+        if copied is None:
+            copied = Copied(size)
+            self.seen.copied.append(copied)
+            self._remember_numbers(array, copied)
+        else:
+            copied.is_new_each_time = True
+        self._arrays[id(array)] = weakref.ref(array), copied  # so that it is not kept alive
+        return copied
+
+    def _copy_of_same_numbers(self, array: Any) -> Copied | None:
+        """Return what is known of another array with the same numbers, if there was one."""
+        if array.dtype.hasobject:
+            return None
+        alike = self._contents.get(_some_numbers(array))
+        return None if alike is None else alike.get(_all_numbers(array))
+
+    def _remember_numbers(self, array: Any, copied: Copied) -> None:
+        """Note the numbers of an array: some of the first one alike, all of those that follow.
+
+        To read all of them takes about as long as to copy them.
+        """
+        if array.dtype.hasobject:
+            return
+        some = _some_numbers(array)
+        if some in self._contents:
+            self._contents[some][_all_numbers(array)] = copied
+        else:
+            self._contents[some] = {}
+
+    # ---- what is made ----
+
+    def _watch_what_is_made(self) -> None:
+        import tensorflow as tf
+        from keras.src.models.model import Model
+        from keras.src.optimizers.base_optimizer import BaseOptimizer
+        from tensorflow.python.ops import resource_variable_ops
+
+        self._wrap(BaseOptimizer, "__init__", _of_new(OPTIMIZER))
+
+        def variable_event(*_: Any, **__: Any) -> Event | None:
+            is_own = tf.executing_eagerly() and "keras" not in _packages_of_caller()
+            return Event(VARIABLE) if is_own else None
+
+        self._wrap(resource_variable_ops.ResourceVariable, "__init__", variable_event)
+        for owner, name in (
+            (Model, "save"),
+            (Model, "save_weights"),
+            (Model, "export"),
+            (tf.saved_model, "save"),
+            (tf.train.Checkpoint, "save"),
+            (tf.train.Checkpoint, "write"),
+        ):
+            self._wrap(owner, name, _of_save(name))
+
+    # ---- single operations ----
+
+    def _watch_operations(self) -> None:
+        from tensorflow.python import pywrap_tfe
+
+        execute = pywrap_tfe.TFE_Py_FastPathExecute  # what Python calls an operation through
+
+        @functools.wraps(execute)
+        def executed(*args: Any, **kwargs: Any) -> Any:
+            if getattr(self._open, "event", None) is None:
+                place = _place_of_operation()
+                if place:
+                    self.seen.operations[self.in_pass, place] += 1
+            return execute(*args, **kwargs)
+
+        self._stack.enter_context(patch.object(pywrap_tfe, "TFE_Py_FastPathExecute", executed))
 
     # ---- LiteRT ----
 
@@ -354,9 +511,53 @@ def _of_model(kind: str, name: str) -> Callable[..., Event]:
 
     def describe(model: Any, *args: Any, **kwargs: Any) -> Event:
         event = Event(kind, name, key=id(model), thing=id(model), policy=_policy(model))
+        is_eager = getattr(model, "run_eagerly", False)
+        event.eager = "run_eagerly=True" if is_eager else _switch_of_functions()
+        event.rows = _rows_of_dataset(args, kwargs)
         return _with_input(event, _first_array(args, kwargs))
 
     return describe
+
+
+def _rows_of_dataset(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
+    """Return how many rows a dataset among the arguments has, where it is known."""
+    import tensorflow as tf
+
+    for thing in (*args, *kwargs.values()):
+        if not isinstance(thing, tf.data.Dataset) or not tf.executing_eagerly():
+            continue
+        first = tf.nest.flatten(thing.element_spec)[0]
+        size = first.shape[0] if getattr(first, "shape", None) else None
+        if size is None and hasattr(thing, "_batch_size"):  # the last batch may be smaller
+            size = int(thing._batch_size)
+        batches = int(thing.cardinality())
+        if size is not None and batches >= 0:  # else it has no end, or it is not known
+            return size * batches
+    return None
+
+
+def _switch_of_functions() -> str:
+    """Return the switch that lets all functions run eagerly, if it is on."""
+    import tensorflow as tf
+
+    is_on = tf.config.functions_run_eagerly()
+    return "tf.config.run_functions_eagerly(True)" if is_on else ""
+
+
+def _of_new(kind: str) -> Callable[..., Event]:
+    """Return a function that describes an object that is made."""
+    return lambda this, *_, **__: Event(kind, type(this).__name__)
+
+
+def _of_save(name: str) -> Callable[..., Event]:
+    return lambda *_, **__: Event(SAVE, name)
+
+
+def _of_dataset(kind: str, name: str) -> Callable[..., Event | None]:
+    """Return a function that describes a step in the making of a dataset, outside of graphs."""
+    import tensorflow as tf
+
+    return lambda *_, **__: Event(kind, name) if tf.executing_eagerly() else None
 
 
 def _policy(layer: Any) -> str:
@@ -379,10 +580,18 @@ def _of_function(function: Any, *args: Any, **kwargs: Any) -> Event:
     place = place_of(function._python_function)
     name = getattr(function, "__name__", "") or getattr(function._python_function, "name", "f")
     event = Event(FUNCTION, plain_name(name), key=place, thing=id(function))
+    event.eager = _switch_of_functions()
     if function._jit_compile:
         arrays = [thing for thing in (*args, *kwargs.values()) if hasattr(thing, "shape")]
         event.shapes = ", ".join(str(tuple(array.shape)) for array in arrays)
     return _with_input(event, _first_array(args, kwargs))
+
+
+def _of_concrete(function: Any, *_: Any, **__: Any) -> Event:
+    """Describe a graph that is asked for: its inputs are descriptions, and have no rows."""
+    described = _of_function(function)
+    described.eager = ""
+    return described
 
 
 def place_of(function: Any) -> str:
@@ -425,6 +634,81 @@ def _whole_array(array: Any) -> Any:
         whole = base
         base = base.base
     return whole
+
+
+def _callers() -> Iterator[tuple[str, int]]:
+    """Yield file and line of each caller, the nearest one first."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        yield frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+
+
+def _place_of_caller() -> str:
+    """Return the first line outside TensorFlow, Keras, Python and this watch that led here."""
+    for name, line in _callers():
+        if not _package_of(name):
+            return f"{name}:{line}"
+    return ""
+
+
+def _packages_of_caller() -> set[str]:
+    """Return the packages between here and the program."""
+    return {_package_of(name) for name in _files_between()}
+
+
+def _files_between() -> list[str]:
+    """Return the files between here and the program, the nearest one first."""
+    found: list[str] = []
+    for name, _ in _callers():
+        if not _package_of(name):
+            break
+        found.append(name)
+    return found
+
+
+def _place_of_operation() -> str:
+    """Return the line of the program that called an operation; empty if a model is made there."""
+    if any(_makes_models(name) for name in _files_between()):
+        return ""
+    return _place_of_caller()
+
+
+@functools.cache
+def _makes_models(file_name: str) -> bool:
+    """Return whether a file makes, converts, loads or trains models: what it calls is its own."""
+    path = Path(file_name)
+    for folder in _folders_of_packages().values():
+        if folder in path.parents:
+            return bool(_PARTS_OF_MODELS & set(path.relative_to(folder).parts))
+    return False
+
+
+def _folders_of_packages() -> dict[str, Path]:
+    names = ("tensorflow", "keras")
+    return {name: Path(sys.modules[name].__file__ or "").parent for name in names}
+
+
+@functools.cache
+def _package_of(file_name: str) -> str:
+    """Return whose a file is if it is TensorFlow's, Keras', Python's own, or of this watch."""
+    path = Path(file_name)
+    if path.parent in (_OURS, _PYTHON) or file_name.startswith("<frozen"):
+        return "python"
+    for name, folder in _folders_of_packages().items():
+        if folder in path.parents:
+            return name
+    return ""
+
+
+def _some_numbers(array: Any) -> tuple[Any, ...]:
+    """Return what two arrays with the same numbers have in common, from a few of them."""
+    step = max(1, array.size // _SAMPLED)
+    return array.shape, array.dtype.str, zlib.crc32(array.flat[::step].tobytes())
+
+
+def _all_numbers(array: Any) -> int:
+    return zlib.crc32(array.tobytes())
 
 
 def _is_called_from(file_name: str) -> bool:

@@ -95,6 +95,13 @@ def shown_path(source: Any) -> str | None:
     return path.name if is_private else path.as_posix()
 
 
+def as_list(names: str | Iterable[str] | None) -> list[str]:
+    """Return one or more names as a list."""
+    if names is None:
+        return []
+    return [str(names)] if isinstance(names, (str, Path)) else list(names)
+
+
 def command_for(paths: Iterable[str | None], options: Mapping[str, Any]) -> str:
     """Return the command that repeats a measurement; empty if a model is only in memory.
 
@@ -122,8 +129,6 @@ def _option(name: str, value: Any) -> list[str]:
         return [name, "; ".join(parts)]
     if isinstance(value, tuple):
         return [name, _sizes(value)]
-    if isinstance(value, list) and name == "--import":
-        return [word for item in value for word in (name, str(item))]
     if isinstance(value, list):
         return [name, *(str(item) for item in value)]
     if isinstance(value, float):

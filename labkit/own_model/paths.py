@@ -1,5 +1,6 @@
 """Check a path before TensorFlow reads it, and say in one sentence what is wrong with it."""
 
+import re
 import zipfile
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -39,6 +40,7 @@ _KIND_BY_SUFFIX = {
     ".tflite": LITERT_FILE,
     ".onnx": ONNX_FILE,
 }
+_ADDRESS = re.compile(r"[a-z][a-z0-9+]+://")
 _HEAD = 16  # bytes that tell the kind of a file
 
 
@@ -66,6 +68,8 @@ def check_path(source: str | Path) -> tuple[Path, str]:
     text = str(source).strip()
     if not text:
         raise BadModel(f"no path was given: name {_KINDS}")
+    if _ADDRESS.match(text):
+        raise BadModel(f"{text[:80]} is an address: download the file, and give its path")
     path = Path(text).expanduser()
     try:
         kind = _kind(path)
@@ -106,11 +110,10 @@ def _kind_of_folder(path: Path) -> str:
         _open_all([*path.glob("saved_model.*"), *path.glob("variables/*")])
         return SAVED_MODEL
     inside = sorted(folder.name for folder in path.iterdir() if _is_saved_model(folder))
+    name = path.name or str(path)  # the name of "." is empty
     if inside:
-        raise BadModel(
-            f"{path.name} is not a SavedModel, but {path.name}/{inside[-1]} is: give that folder"
-        )
-    raise BadModel(f"{path.name} is not a SavedModel: the folder has no saved_model.pb")
+        raise BadModel(f"{name} is not a SavedModel, but {name}/{inside[-1]} is: give that folder")
+    raise BadModel(f"{name} is not a SavedModel: the folder has no saved_model.pb")
 
 
 def _open_all(files: Iterable[Path]) -> None:
@@ -139,6 +142,8 @@ def _kind_of_file(path: Path) -> str:
         raise BadModel(f"{path.name} {_OTHER_KINDS[suffix]}")
     if suffix not in _KIND_BY_SUFFIX:
         raise BadModel(f"{path.name} is of an unknown kind: give {_KINDS}")
+    if not path.is_file():  # a pipe or a device may have no end
+        raise BadModel(f"{path.name} is no ordinary file: give {_KINDS}")
     with path.open("rb") as file:  # an error here is one of permission
         head = file.read(_HEAD)
     if not head:
@@ -153,6 +158,41 @@ def _kind_of_file(path: Path) -> str:
     if kind == FROZEN_GRAPH:
         _refuse_other_pb(path, head)
     return kind
+
+
+def refuse_target(target: Path, sources: Iterable[object] = ()) -> None:
+    """Raise BadModel if a result must not have this name, or would lie within one of the models.
+
+    A name that ends as a model does is that of a converted model, or of one that is made later.
+    """
+    if target.suffix.lower() in _KIND_BY_SUFFIX:
+        raise BadModel(
+            f"{target.name} has the ending of a model: give another name, such as report.html"
+        )
+    refuse_inside(target, sources)
+
+
+def refuse_inside(target: Path, sources: Iterable[object]) -> None:
+    """Raise BadModel if a path is within one of the models, or is one of them."""
+    resolved = target.resolve()
+    for source in sources:
+        model = _place_of_model(source)
+        if model is not None and (model == resolved or model in resolved.parents):
+            raise BadModel(
+                f"{target.name or target} is the model {model.name} or lies within it, which would"
+                " be changed: give another place"
+            )
+
+
+def _place_of_model(source: object) -> Path | None:
+    """Return where a model is; None if the source is no path of a model."""
+    if not isinstance(source, (str, Path)) or not str(source).strip():
+        return None
+    path = Path(str(source).strip()).expanduser()
+    try:
+        return path.resolve() if path.is_file() or _is_saved_model(path) else None
+    except (OSError, ValueError):  # the name is too long, or contains a null byte
+        return None
 
 
 def _refuse_other_pb(path: Path, head: bytes) -> None:

@@ -3,7 +3,7 @@
 import base64
 import datetime
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from . import pictures, tables, usage
 from .advice import advise, best_of
 from .litert import interpreter_class
 from .measurements import Measurements
-from .paths import BadModel
+from .paths import BadModel, refuse_target
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -28,8 +28,8 @@ _TEMPLATES = jinja2.Environment(
     keep_trailing_newline=True,
 )
 
-_TITLES = ("<title>What to do with ", "<title>Two models: ")  # by which a report is known
-_HEAD = 1000  # characters in which the title is
+_MARK = '<meta name="generator" content="labkit own-model">'  # by which a report is known
+_HEAD = 1000  # characters in which it is
 
 
 def machine() -> dict[str, str]:
@@ -138,11 +138,13 @@ def default_name(*paths: str | os.PathLike) -> str:
     return "-".join(["report", *(stem for stem in stems if stem)]) + ".html"
 
 
-def check_target(path: str | os.PathLike, force: bool = True) -> Path:
+def check_target(
+    path: str | os.PathLike, force: bool = True, sources: Iterable[object] = ()
+) -> Path:
     """Return the path of a report; raise BadModel if none can be written there.
 
     This is called before minutes are spent on measuring. Without `force`, not even an older report
-    is replaced.
+    is replaced. `sources` are the models: nothing is written into one of them.
     """
     target = Path(path).expanduser()
     folder = target.parent
@@ -155,6 +157,7 @@ def check_target(path: str | os.PathLike, force: bool = True) -> Path:
         raise BadModel(
             f"the report would replace {target.name}, which is not a report: give another name"
         )
+    refuse_target(target, sources)
     if target.exists() and not force:
         raise BadModel(
             f"there is a report {target.name} already: give another name with --output, or --force"
@@ -173,10 +176,12 @@ def check_target(path: str | os.PathLike, force: bool = True) -> Path:
 
 def _is_report(path: Path) -> bool:
     """Return whether a file is the report of some model."""
+    if not path.is_file():  # a device or a pipe may have no end
+        return False
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             head = file.read(_HEAD)
-            return any(title in head for title in _TITLES)
+            return _MARK in head
     except OSError:
         return False
 

@@ -1,6 +1,13 @@
 """Load a file for another runtime than TensorFlow, to measure it as what it is."""
 
+import contextlib
+import faulthandler
 import importlib.util
+import os
+import signal
+import sys
+import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +21,8 @@ from .silence import silence_all
 
 LITERT_RUNTIME = "LiteRT"
 ONNX_RUNTIME = "ONNX Runtime"
+_LONGEST_TRIAL = 10.0  # seconds; a call that takes longer has not crashed
+_BETWEEN_LOOKS = 0.005  # seconds
 
 _ONNX_DTYPES = {
     "tensor(float)": "float32",
@@ -67,9 +76,11 @@ def _load_litert(path: Path) -> LoadedModel:
         stop.raise_if_requested()
         raise BadModel(_why_no_interpreter(path.name, error)) from None
     names = sorted(spec)
+    tried = {name: tuple(shape) for name, shape in litert_places(interpreter)[0].items()}
+    safe = [tried]  # shapes with which it does not crash: those of the file, and others later
 
     def with_threads(threads: int) -> Callable[[Any], Any]:
-        return _LitertCall(content, names, threads)
+        return _LitertCall(content, names, threads, safe)
 
     return _loaded(path, LITERT_FILE, LITERT_RUNTIME, spec, with_threads, interpreter)
 
@@ -115,9 +126,16 @@ def _litert_name(detail: Any) -> str:
 
 
 class _LitertCall:
-    """Calls a model with inputs by name; another shape makes the interpreter ready for it."""
+    """Calls a model with inputs by name; another shape makes the interpreter ready for it.
 
-    def __init__(self, content: bytes, names: list[str], threads: int) -> None:
+    LiteRT does not check all sizes: with some, it ends the program. Shapes that are not among the
+    `safe` ones are therefore tried in a copy of the process first.
+    """
+
+    def __init__(
+        self, content: bytes, names: list[str], threads: int, safe: list[dict[str, Any]]
+    ) -> None:
+        self._safe = safe
         make, _ = interpreter_class()
         with silence_all():
             self._interpreter = make(model_content=content, num_threads=threads)
@@ -131,11 +149,28 @@ class _LitertCall:
         interpreter = self._interpreter
         shapes = {name: tuple(x[name].shape) for name in self._names}
         if shapes != self._shapes:
+            if shapes not in self._safe:
+                self._try(shapes, x)
             self._make_ready(shapes)
-        for name in self._names:
-            interpreter.set_tensor(self._places[name], x[name])
-        interpreter.invoke()
+        self._invoke(x)
         return [interpreter.get_tensor(place) for place in self._outputs]
+
+    def _invoke(self, x: Any) -> None:
+        for name in self._names:
+            self._interpreter.set_tensor(self._places[name], x[name])
+        self._interpreter.invoke()
+
+    def _try(self, shapes: dict[str, tuple[int, ...]], x: Any) -> None:
+        """Raise RuntimeError if a call with these shapes ends the program."""
+
+        def call() -> None:
+            self._make_ready(shapes)
+            self._invoke(x)
+
+        if _crashes(call):
+            sizes = ", ".join(str(shape) for shape in shapes.values())
+            raise RuntimeError(f"LiteRT crashes with an input of the shape {sizes}")
+        self._safe.append(shapes)
 
     def _make_ready(self, shapes: dict[str, tuple[int, ...]]) -> None:
         for name, shape in shapes.items():
@@ -143,6 +178,34 @@ class _LitertCall:
         self._interpreter.allocate_tensors()
         self._outputs = [one["index"] for one in self._interpreter.get_output_details()]
         self._shapes = shapes
+
+
+def _crashes(work: Callable[[], Any]) -> bool:
+    """Return whether this ends the process: tried in a copy of it, on Linux."""
+    if sys.platform != "linux":
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the copy needs none of the other threads
+        child = os.fork()
+    if child == 0:
+        try:
+            faulthandler.disable()
+            with silence_all():
+                work()
+        finally:  # an error is raised again in this process
+            os._exit(0)
+    ended = 0
+    try:
+        begin = time.perf_counter()
+        while not ended and time.perf_counter() - begin < _LONGEST_TRIAL:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            time.sleep(_BETWEEN_LOOKS)
+        return bool(ended) and os.WIFSIGNALED(status)
+    finally:
+        if not ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
 # ---- ONNX Runtime ----

@@ -309,11 +309,30 @@ def given_to(loaded: LoadedModel, given: Any) -> Any:
         return _whole(loaded, given)
     fitted = arranged(given, loaded.spec)
     _note_strange_numbers(loaded, fitted)
+    if _has_no_common_rows(loaded, fitted):
+        loaded.is_whole = True
+        loaded.whole_rows = min(len(array) for array in fitted.values())
+        loaded.notes.append(
+            "the first axis of one input is not the batch, so the sample is measured as it is"
+        )
     return fitted
+
+
+def _has_no_common_rows(loaded: LoadedModel, fitted: Any) -> bool:
+    """Return whether the model fixes the first axis of an input, and the others have another one.
+
+    A recurrent model that gets its state as an input often has two layers on that axis.
+    """
+    if not isinstance(fitted, dict) or not isinstance(loaded.spec, Mapping):
+        return False
+    lengths = {len(array) for array in fitted.values()}
+    fixed = {leaf.shape[0] for leaf in loaded.spec.values() if leaf.shape.rank} - {None}
+    return len(lengths) > 1 and bool(fixed & lengths)
 
 
 def _with_single_values_fixed(loaded: LoadedModel, given: Any) -> Any:
     """Make inputs that are one value part of the model; return the rest of the sample, or None."""
+    import numpy as np
     import tensorflow as tf
 
     if not isinstance(given, Mapping) or not isinstance(loaded.spec, Mapping):
@@ -323,7 +342,7 @@ def _with_single_values_fixed(loaded: LoadedModel, given: Any) -> Any:
     for name, leaf in single.items():
         if name in given:
             value = tf.constant(_single_value(given[name], leaf), leaf.dtype)
-            fixed[name] = value.numpy() if loaded.runtime else value
+            fixed[name] = np.asarray(value.numpy()) if loaded.runtime else value
             loaded.notes.append(f"the input {name} is {_in_words(given[name])} in each call")
     if not fixed:
         return given

@@ -18,7 +18,7 @@ from .answers import difference, largest_gap
 from .candidates import CANDIDATES
 from .diagnosis import Diagnosis, diagnose
 from .measurements import known_ends
-from .origin import command_for, shown_path
+from .origin import as_list, command_for, shown_path
 from .paths import BadModel
 from .prepare import SKIPPED
 from .silence import no_warnings, silence_all
@@ -364,4 +364,7 @@ def _command(
     }
     for name in ("shape", "dtype", "signature", "trust", "threads"):
         words[f"--{name}"] = options.get(name)
+    words["--import"] = [shown_path(name) for name in as_list(options.get("own_code"))]
+    for name in ("inputs", "outputs"):
+        words[f"--{name}"] = ",".join(as_list(options.get(name)))
     return command_for([a.origin.path, b.origin.path], words)

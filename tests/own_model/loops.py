@@ -335,6 +335,147 @@ def shares_an_interpreter():
     return loop
 
 
+def makes_optimizers():
+    model = small_model()
+
+    def loop():
+        for number in range(1, 6):
+            optimizer = keras.optimizers.Adam(0.01 / number)
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((model(ROWS) - TARGETS) ** 2)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+
+    return loop
+
+
+def makes_datasets():
+    model = small_model(compiled=True)
+
+    def loop():
+        for _ in range(8):
+            dataset = tf.data.Dataset.from_tensor_slices((ROWS, TARGETS)).map(
+                lambda x, y: (2 * x, y)
+            )
+            for rows, targets in dataset.batch(20):
+                model.train_on_batch(rows, targets)
+
+    return loop
+
+
+def makes_variables():
+    def loop():
+        for _ in range(40):
+            total = tf.Variable(tf.zeros(3))
+            total.assign_add(tf.ones(3))
+
+    return loop
+
+
+def traces_each_list():
+    parts = [tf.ones(3)]
+
+    @tf.function
+    def total(parts):
+        return tf.add_n(parts)
+
+    def loop():
+        for _ in range(5):
+            parts.append(tf.ones(3))
+            total(parts)
+
+    return loop
+
+
+def traces_for_each_length_on_purpose():
+    lengths = iter(range(1, 1000))
+
+    @tf.function
+    def total(x):
+        return tf.reduce_sum(x)
+
+    def loop():
+        for _ in range(5):
+            length = next(lengths)
+            total.get_concrete_function(tf.TensorSpec([length], tf.float32))(tf.ones(length))
+
+    return loop
+
+
+def copies_an_array_in_another_dtype():
+    large = np.random.default_rng(0).random((1000, 1000))
+
+    @tf.function
+    def first(x):
+        return x[0, 0]
+
+    return lambda: [first(tf.constant(large.astype(np.float32))) for _ in range(10)]
+
+
+def clones_a_model():
+    model = small_model()
+
+    def loop():
+        for _ in range(4):
+            target = keras.models.clone_model(model)
+            target.set_weights(model.get_weights())
+            target(ROWS)
+
+    return loop
+
+
+def evaluates_after_each_step():
+    model = small_model(compiled=True)
+    many, targets = lab.models.random_rows(200), np.zeros((200, 1), np.float32)
+
+    def loop():
+        for _ in range(8):
+            model.train_on_batch(ROWS, TARGETS)
+            model.evaluate(many, targets, verbose=0)
+
+    return loop
+
+
+def predicts_datasets_of_a_row():
+    model = small_model()
+
+    def loop():
+        for i in range(6):
+            model.predict(tf.data.Dataset.from_tensors(ROWS[i : i + 1]), verbose=0)
+
+    return loop
+
+
+def fits_eagerly():
+    model = lab.models.mlp()
+    model.compile("adam", "mse", run_eagerly=True)
+    return lambda: model.fit(ROWS, TARGETS, batch_size=4, verbose=0)
+
+
+def adds_up_in_python():
+    numbers = tf.constant(lab.models.random_rows(1)[0])
+
+    def loop():
+        total = tf.constant(0.0)
+        for _ in range(20):
+            for i in range(len(numbers)):
+                total = total + numbers[i] * 2.0
+        return total
+
+    return loop
+
+
+def saves_after_each_step(folder):
+    model = small_model(compiled=True)
+
+    def loop():
+        for _ in range(6):
+            model.train_on_batch(ROWS, TARGETS)
+            model.save(folder / "last.keras")
+
+    return loop
+
+
 WRONG = [
     ("predict for few rows", predicts_each_row),
     ("eager calls", calls_each_row),
@@ -365,6 +506,18 @@ WRONG = [
     ("fork", forks),
     ("interpreter prepared in the loop", prepares_interpreters),
     ("interpreter shared", shares_an_interpreter),
+    ("optimizer made in the loop", makes_optimizers),
+    ("dataset made in the loop", makes_datasets),
+    ("variables made in the loop", makes_variables),
+    ("retraced: structure", traces_each_list),
+    ("retraced: shape", traces_for_each_length_on_purpose),
+    ("array copied again", copies_an_array_in_another_dtype),
+    ("model built in the loop", clones_a_model),
+    ("evaluate for few rows", evaluates_after_each_step),
+    ("predict for few rows", predicts_datasets_of_a_row),
+    ("eager mode left on", fits_eagerly),
+    ("eager operations", adds_up_in_python),
+    ("model saved in the loop", saves_after_each_step),
 ]
 
 
@@ -487,6 +640,48 @@ def spawns_nothing_and_sleeps():
     return lambda: event.wait(0.01)
 
 
+def multiplies_eagerly():
+    whole = tf.random.uniform((700, 700))
+
+    def loop():
+        part = whole
+        for _ in range(6):
+            part = tf.linalg.matmul(part, whole) / 700.0
+        return part
+
+    return loop
+
+
+def copies_new_arrays():
+    rng = np.random.default_rng(0)
+
+    @tf.function
+    def mean(x):
+        return tf.reduce_mean(x)
+
+    return lambda: [mean(rng.random((500, 500)).astype(np.float32)) for _ in range(10)]
+
+
+def uses_four_sizes():
+    @tf.function
+    def total(x):
+        return tf.reduce_sum(tf.sin(x))
+
+    return lambda: [total(tf.ones((8 * (i % 4 + 1), 50))) for i in range(200)]
+
+
+def trains_and_evaluates_once():
+    model = small_model(compiled=True)
+    rows, targets = lab.models.random_rows(640), np.zeros((640, 1), np.float32)
+
+    def loop():
+        for i in range(0, 640, 16):
+            model.train_on_batch(rows[i : i + 16], targets[i : i + 16])
+        model.evaluate(rows, targets, verbose=0)
+
+    return loop
+
+
 HEALTHY = [
     predicts_many_rows,
     predicts_a_dataset,
@@ -504,4 +699,8 @@ HEALTHY = [
     keeps_an_interpreter,
     loads_before,
     spawns_nothing_and_sleeps,
+    multiplies_eagerly,
+    copies_new_arrays,
+    uses_four_sizes,
+    trains_and_evaluates_once,
 ]

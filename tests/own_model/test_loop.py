@@ -5,20 +5,24 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 from unittest.mock import patch
 
 import keras
 import loops
+import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python import pywrap_tfe
 from tensorflow.python.eager.polymorphic_function import polymorphic_function
 
 import labkit as lab
 from labkit import own_model
+from labkit.__main__ import main
 from labkit.own_model import loop as module
 from labkit.own_model.loop_findings import LESSONS, Evidence, find, what_changed
-from labkit.own_model.loop_watch import Event, Seen
+from labkit.own_model.loop_watch import LARGE, Event, Seen
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -76,6 +80,12 @@ def test_what_changed_between_traces(whys, kind):
     assert what_changed(whys)[0] == kind
 
 
+def test_the_lines_to_change_for_a_shape_name_no_size_of_another_model():
+    _, change = what_changed(["float32[5, 20]", "float32[6, 20]"])
+    assert "reduce_retracing=True" in change
+    assert not any(character.isdigit() for character in change)
+
+
 # ---- sentences that would be false are absent ----
 
 
@@ -111,6 +121,45 @@ def test_float16_is_no_cause_on_a_gpu():
     assert find(hand_made(calls, has_gpu=True)) == []
 
 
+def test_large_arrays_of_the_loop_are_not_kept_alive():
+    arrays = []
+
+    @tf.function
+    def first(x):
+        return x[0]
+
+    def loop():
+        for _ in range(6):
+            array = np.random.default_rng(len(arrays)).random(LARGE)
+            arrays.append(weakref.ref(array))
+            first(array)
+        del array
+        alive.append(sum(one() is not None for one in arrays))
+
+    alive = []
+    found = own_model.diagnose_loop(loop, budget=20)
+    assert found.findings == [], found
+    assert max(alive) <= 1  # TensorFlow may hold the last one
+
+
+def test_arrays_with_a_number_that_differs_are_not_the_same():
+    array = np.zeros(LARGE)
+
+    @tf.function
+    def first(x):
+        return x[0]
+
+    def loop():
+        for i in range(10):
+            changed = array.copy()
+            changed[2 * i + 1 + 100 * len(runs)] = 1.0
+            first(changed)
+        runs.append(1)
+
+    runs = []
+    assert own_model.diagnose_loop(loop, budget=20).findings == []
+
+
 # ---- nothing of the learner's is changed ----
 
 
@@ -122,6 +171,11 @@ def test_everything_is_put_back(tmp_path):
         (keras.layers.Layer, "__call__"),
         (tf.GradientTape, "gradient"),
         (tf.compat.v1.Session, "run"),
+        (tf.data.Dataset, "from_tensor_slices"),
+        (tf.data.Dataset, "map"),
+        (tf.saved_model, "save"),
+        (keras.optimizers.Optimizer, "__init__"),
+        (pywrap_tfe, "TFE_Py_FastPathExecute"),
     ]
     before = [getattr(*one) for one in watched]
     own_model.diagnose_loop(lambda: None)
@@ -156,6 +210,7 @@ def test_a_long_pass_is_watched_once_and_says_so():
     found = own_model.diagnose_loop(lambda: event.wait(0.05), budget=0.01)
     assert found.passes == 1
     assert "One pass only" in repr(found)
+    assert "no time to profile one more pass" in repr(found)
 
 
 def test_the_stop_button_ends_it_with_what_was_seen():
@@ -215,11 +270,105 @@ def run(*arguments):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
+def run_here(capsys, *arguments):
+    """Run the command in this process, which has imported TensorFlow; return status and output."""
+    status = main(["own-loop", *map(str, arguments)])
+    return status, capsys.readouterr()
+
+
 def test_a_program_is_watched_as_it_is(program):
     done = run(program, "--budget", "1")
     assert done.returncode == 0, done.stderr
     assert "the program's own output" in done.stdout
     assert "predict for few rows" in done.stdout
+
+
+HEALTHY_PROGRAMS = {
+    "a model is built, compiled and fitted": """
+model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(8), keras.layers.Dense(1)])
+model.compile("adam", "mse")
+model.fit(rows, targets, epochs=3, verbose=0)
+model.predict(rows, verbose=0)
+""",
+    "three models are built by one line, and then trained by one step": """
+def make():
+    x = keras.Input((20,))
+    y = x
+    for _ in range(4):
+        y = keras.layers.Dense(8)(y)
+    return keras.Model(x, y)
+
+models = [make() for _ in range(3)]
+optimizer = keras.optimizers.Adam()
+optimizer.build([v for model in models for v in model.trainable_variables])
+
+@tf.function
+def step(x):
+    with tf.GradientTape() as tape:
+        loss = tf.add_n([tf.reduce_mean(model(x) ** 2) for model in models])
+    variables = [v for model in models for v in model.trainable_variables]
+    optimizer.apply(tape.gradient(loss, variables), variables)
+
+for _ in range(50):
+    step(rows)
+""",
+    "three sizes are traced before the loop": """
+@tf.function
+def total(x):
+    return tf.reduce_sum(x)
+
+for size in (8, 16, 32, 64):
+    total(rows[:size])
+for _ in range(100):
+    total(rows[:32])
+""",
+    "a model is converted, and called in LiteRT": """
+layers = [keras.layers.Dense(8) for _ in range(4)]
+model = keras.Sequential([keras.Input((20,)), *layers])
+content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+interpreter = tf.lite.Interpreter(model_content=content)
+interpreter.allocate_tensors()
+(given,) = interpreter.get_input_details()
+for row in range(60):
+    interpreter.set_tensor(given["index"], rows[row : row + 1])
+    interpreter.invoke()
+""",
+    "three datasets are made by one line": """
+def dataset(part):
+    return tf.data.Dataset.from_tensor_slices(part).map(lambda x: 2 * x).batch(64)
+
+parts = [dataset(rows[:500]), dataset(rows[500:800]), dataset(rows[800:])]
+for _ in range(2):
+    for part in parts:
+        for batch in part:
+            batch.numpy()
+""",
+}
+
+
+@pytest.mark.parametrize("name", HEALTHY_PROGRAMS)
+def test_what_a_program_prepares_is_no_part_of_its_loop(name, tmp_path):
+    path = tmp_path / "healthy.py"
+    begin = (
+        "import keras, numpy as np, tensorflow as tf\n"
+        "rows, targets = np.ones((1000, 20), 'float32'), np.ones((1000, 1), 'float32')\n"
+    )
+    path.write_text(begin + HEALTHY_PROGRAMS[name], encoding="utf-8")
+    found = module.diagnose_program(path, 30)
+    assert found.findings == [], found
+    assert found.passes == 1 and "The whole program was watched" in repr(found)
+
+
+def test_a_program_that_builds_in_its_loop_is_told(tmp_path):
+    path = tmp_path / "builds.py"
+    path.write_text(
+        "import labkit as lab\n"
+        "for _ in range(4):\n"
+        "    model = lab.models.mlp()\n"
+        "    model.predict(lab.models.random_rows(40), verbose=0)\n",
+        encoding="utf-8",
+    )
+    assert module.diagnose_program(path, 30).cause == "model built in the loop"
 
 
 def test_a_function_of_a_program_can_be_the_loop(program):
@@ -242,14 +391,14 @@ def test_a_file_that_is_not_there_is_told_before_tensorflow_is_imported(tmp_path
 
 
 @pytest.mark.parametrize("options", [[], ["--function", "handle"]])
-def test_an_error_of_the_program_keeps_its_traceback(tmp_path, options):
+def test_an_error_of_the_program_keeps_its_traceback(tmp_path, capsys, options):
     path = tmp_path / "broken.py"
     path.write_text("def handle():\n    raise ValueError('mine')\n\n", encoding="utf-8")
     if not options:
         path.write_text("raise ValueError('mine')", encoding="utf-8")
-    done = run(path, *options)
-    assert done.returncode == 1
-    assert "broken.py" in done.stderr and "ValueError: mine" in done.stderr
+    status, said = run_here(capsys, path, *options)
+    assert status == 1
+    assert "broken.py" in said.err and "ValueError: mine" in said.err
 
 
 @pytest.mark.parametrize("budget", ["0", "-1", "soon"])
@@ -272,7 +421,8 @@ for _ in range(4):
 """
 
 
-def test_interpreters_of_a_program_are_seen(tmp_path):
+def test_interpreters_of_a_program_are_seen(tmp_path, capsys):
     path = tmp_path / "litert.py"
     path.write_text(LITERT, encoding="utf-8")
-    assert "4 LiteRT interpreters were made" in run(path, "--budget", "1").stdout
+    _, said = run_here(capsys, path, "--budget", "1")
+    assert "4 LiteRT interpreters were made" in said.out

@@ -208,3 +208,14 @@ def test_threads_cannot_change_once_tensorflow_has_started():
     tf.constant(0)
     with pytest.raises(BadModel, match="TensorFlow has started"):
         own_model.diagnose(keras.Sequential(), threads=3)
+
+
+@pytest.mark.parametrize(
+    ("details", "name"), [({"device_name": "NVIDIA A1"}, "NVIDIA A1"), ({}, "without a name")]
+)
+def test_a_gpu_is_named(monkeypatch, details, name):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["/GPU:0"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: details)
+    words = origin.device_in_words()
+    assert words.startswith("GPU: ") and name in words
+    assert words.endswith("LiteRT and ONNX Runtime were run on the CPU")

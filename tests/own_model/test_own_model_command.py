@@ -17,6 +17,7 @@ from labkit import own_model
 from labkit.__main__ import main
 from labkit.course import environment
 from labkit.own_model import json_file
+from labkit.own_model.origin import command_for
 from labkit.show.errors import Stopped
 
 
@@ -86,6 +87,16 @@ def test_a_measurement_that_was_stopped_too_early_is_one_line(stopped, capsys):
     assert printed.err == "python -m labkit: Stopped before there was anything to compare.\n"
 
 
+@pytest.mark.parametrize("command", [["own-model"], ["own-loop", __file__]])
+def test_an_interrupt_while_tensorflow_is_imported_is_one_line(monkeypatch, capsys, command):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(environment, "setup", interrupted)
+    assert main(command) == 130
+    assert re.fullmatch("python -m labkit own-.*: stopped before .*\n", capsys.readouterr().err)
+
+
 # ---- results for other programs ----
 
 
@@ -138,6 +149,9 @@ def test_json_goes_to_a_file_that_is_only_replaced_by_force(measured, capsys):
     [
         (["--json", "no/r.json"], "there is no folder no"),
         (["--json", "."], "is a folder"),
+        (["--keep", "no/folder"], "there is no folder no"),
+        (["--json", "new.tflite"], "new.tflite has the ending of a model"),
+        (["--json", "r.html", "--output", "./r.html"], "--output and --json name the same file"),
         (["--fail-over-ms", "0"], "--fail-over-ms is in milliseconds, above 0, got 0"),
         (["--within-ms", "-1"], "--within-ms is in milliseconds, above 0, got -1"),
         (["--threads", "0"], "threads are a whole number"),
@@ -150,10 +164,25 @@ def test_options_are_checked_before_anything_is_measured(measured, capsys, words
 
 def test_an_older_report_is_replaced_only_by_force(measured, capsys):
     old = measured / "report.html"
-    old.write_text("<!DOCTYPE html><title>What to do with old.keras</title>")
+    old.write_text('<!DOCTYPE html><meta name="generator" content="labkit own-model">')
     assert main(["own-model"]) == 2
     assert "there is a report report.html already" in capsys.readouterr().err
     assert main(["own-model", "--force"]) == 0
+
+
+def test_a_report_that_cannot_be_written_ends_with_2_after_the_result(measured, stopped, capsys):
+    made = made_diagnosis({"model(x)": 2.0, "tf.function": 1.0})
+    made.notes.append("no report was written: the disk is full")
+    stopped(made)
+    assert main(["own-model"]) == 2
+    printed = capsys.readouterr()
+    assert "Call it through tf.function" in printed.out and "The report:" not in printed.out
+    assert printed.err == "python -m labkit own-model: no report was written: the disk is full\n"
+
+
+def test_the_command_that_repeats_it_gives_all_code_in_one_option():
+    found = command_for(["m.keras"], {"--import": ["a.py", "b.py"]})
+    assert found == "python -m labkit own-model m.keras --import a.py b.py"
 
 
 def test_three_models_are_too_many(saved, capsys):

@@ -342,3 +342,47 @@ def test_no_file_is_changed(files):
     after = {path: path.stat().st_mtime_ns for path in files.rglob("*") if path.is_file()}
     assert after == before
     assert os.listdir(files)
+
+
+def test_a_sample_is_measured_as_it_is_where_one_input_has_other_rows(tmp_path):
+    """A recurrent model that gets its state as an input: the first axis is that of its layers."""
+    signature = [tf.TensorSpec([1, 4], name="x"), tf.TensorSpec([2, 1, 4], name="state")]
+
+    @tf.function(input_signature=signature)
+    def step(x, state):
+        return x + tf.reduce_sum(state, axis=0), 0.5 * state
+
+    with silence_all():
+        made = tf.lite.TFLiteConverter.from_concrete_functions([step.get_concrete_function()])
+        (tmp_path / "state.tflite").write_bytes(made.convert())
+    with pytest.raises(BadModel, match="give a sample, which is then measured as it is"):
+        own_model.diagnose(tmp_path / "state.tflite", **SHORT)
+    sample = {"x": np.ones((1, 4)), "state": np.ones((2, 1, 4))}
+    found = own_model.diagnose(tmp_path / "state.tflite", sample=sample, **SHORT)
+    assert found.batch == 1
+    assert "the sample is measured as it is" in repr(found)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is tried in a fork")
+def test_a_size_with_which_litert_crashes_is_one_sentence(files, monkeypatch):
+    def crashes(self, x):
+        os.abort()
+
+    loaded = load(files / "m.tflite")
+    [name] = loaded.spec
+    assert len(loaded.with_threads(1)({name: np.zeros((1, 10), "float32")})) == 1
+    monkeypatch.setattr(runtimes._LitertCall, "_invoke", crashes)
+    with pytest.raises(RuntimeError, match=r"LiteRT crashes with an input of the shape \(3, 10\)"):
+        loaded.with_threads(1)({name: np.zeros((3, 10), "float32")})
+
+
+def test_a_single_value_of_a_file_for_another_runtime_is_an_array():
+    given = {"x": np.zeros((1, 4), "float32"), "rate": 16000}
+    spec = {"x": tf.TensorSpec([None, 4]), "rate": tf.TensorSpec([], tf.int64, name="rate")}
+    got = {}
+    loaded = LoadedModel(
+        "m.onnx", ".onnx file", got.update, spec, None, keras=False, weights=list, runtime="ONNX"
+    )
+    samples.given_to(loaded, given)
+    loaded.call({})
+    assert isinstance(got["rate"], np.ndarray) and got["rate"].shape == ()  # ONNX Runtime needs it

@@ -94,6 +94,11 @@ def write_bad_files(folder, saved):
         file.writestr("a.txt", "x")
     (folder / "cut.h5").write_bytes((saved / "ok.h5").read_bytes()[:5000])
     (folder / "text.h5").write_text("hello" * 100)
+    shutil.copy(saved / "ok.h5", folder / "keras1.h5")
+    with h5py.File(folder / "keras1.h5", "a") as file:
+        layer = {"class_name": "Convolution2D", "config": {"nb_filter": 8, "nb_row": 3}}
+        file.attrs["keras_version"] = "1.2.2"
+        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": [layer]})
     lab.models.mlp().save_weights(folder / "m.weights.h5")
     for name in ("m.pb", "m.tflite", "m.pt", "m.json", "m.txt", "m.zip"):
         (folder / name).write_text("x")
@@ -122,12 +127,15 @@ def write_bad_saved_models(folder, saved):
 
 # By the name of the file: what the sentence must say.
 BAD = {
+    ".": ". is not a SavedModel, but ./",
+    "https://example.com/price.keras": "is an address: download the file, and give its path",
     "cut.keras": "it is not a complete zip archive",
     "flipped.keras": "is damaged",
     "empty.keras": "is empty",
     "other.keras": "is damaged",
     "cut.h5": "is damaged",
     "text.h5": "is damaged",
+    "keras1.h5": "was written by Keras 1.2.2, whose layers neither Keras 3 nor tf_keras reads",
     "m.weights.h5": "weights without a model",
     "m.pb": "neither a frozen graph nor a part of a SavedModel",
     "part.pb": "is one part of a SavedModel: give the folder",

