@@ -37,6 +37,7 @@ MADE = [
     pages.FOLDER,
     pages.NAMES,
     pages.LESSON_01,
+    pages.LESSON_15,
     pages.claims_page.PAGE,
     pages.conda_file.PAGE,
     pages.index_pages.SYMPTOMS,

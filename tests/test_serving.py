@@ -282,11 +282,181 @@ def test_a_number_that_belongs_to_another_program_is_no_worker(script):
     with serving.start(script, ready="/") as server:
         (server._workers / str(os.getpid())).touch()
         assert server.workers() == []
-        with pytest.raises(RuntimeError, match="no worker"):
+        with pytest.raises(serving.ServerFailed, match="no worker"):
             server.kill_worker()
 
 
+def test_waiting_for_workers_returns_when_they_are_there(script):
+    with serving.start(script, ready="/") as server:
+        threading.Timer(0.3, start_a_worker_of, [server]).start()
+        assert 0.2 < server.wait_for_workers(1, seconds=30) < 30
+
+
+def start_a_worker_of(server):
+    server._workers.joinpath(str(server.processes()[0].pid)).touch()
+
+
+def test_waiting_for_workers_has_an_end_that_says_what_is_missing(script, monkeypatch):
+    monkeypatch.setenv("CHILDREN", "1")
+    server = serving.start(script, ready="/", workers=1)
+    with pytest.raises(serving.ServerFailed, match=r"pages had 1 of 2 workers after 1 s"):
+        server.wait_for_workers(2, seconds=1)
+    assert server.is_running
+
+
+@pytest.mark.parametrize(("method", "arguments"), [("kill_worker", []), ("wait_for_workers", [1])])
+def test_a_server_that_has_died_is_called_dead_at_once(script, method, arguments):
+    server = serving.start(script, ready="/")
+    server.processes()[0].kill()
+    assert wait_until(lambda: not server.is_running)
+    begin = time.monotonic()
+    with pytest.raises(serving.ServerFailed, match=r"The server pages ended:\nhere I am"):
+        getattr(server, method)(*arguments)
+    assert time.monotonic() - begin < 10
+
+
+def test_a_server_that_was_stopped_is_called_stopped(script):
+    server = serving.start(script, ready="/")
+    server.stop()
+    with pytest.raises(serving.ServerFailed, match="pages was stopped"):
+        server.kill_worker()
+
+
+# ---- starting in the background ----
+
+
+def test_a_server_may_start_while_something_else_happens(script):
+    with serving.start(script, ready="/", wait=False) as server:
+        assert server.wait() is server
+        assert get(server)[0] == 200
+
+
+def test_a_port_that_was_taken_meanwhile_means_another_one(script, monkeypatch):
+    free = serving._free_port()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        ports = iter([other.getsockname()[1], free])
+        monkeypatch.setattr(serving, "_free_port", lambda: next(ports))
+        with serving.start(script, ready="/", wait=False) as server:
+            server.wait()
+            assert server.port == free
+            assert serving._running == {"pages": server}
+            assert get(server)[0] == 200
+
+
+def test_a_server_that_fails_in_the_background_says_so_when_waited_for(tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text("raise SystemExit('no model in here')\n", encoding="utf-8")
+    server = serving.start(path, wait=False)
+    with pytest.raises(serving.ServerFailed, match="no model in here"):
+        server.wait()
+    assert not serving._running
+
+
+def test_an_interrupt_while_waiting_leaves_the_server_to_go_on(script, monkeypatch):
+    server = serving.start(script, ready="/", wait=False)
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server, "_is_ready", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            server.wait()
+    assert server.wait().is_running
+
+
+def test_temporary_files_of_a_server_go_with_it(script):
+    source = script.read_text(encoding="utf-8")
+    leave = 'import tempfile\n    print("left", tempfile.mkdtemp())'
+    script.write_text(source.replace('print("here I am")', leave), encoding="utf-8")
+    server = serving.start(script, ready="/")
+    (left,) = [line[5:] for line in server.output().splitlines() if line.startswith("left")]
+    assert Path(left).is_dir()
+    server.stop()
+    assert not Path(left).exists()
+
+
+@pytest.mark.skipif(not Path("/tmp").is_dir(), reason="no folder with a short name")
+def test_the_folder_of_a_server_has_a_short_path(script, tmp_path, monkeypatch):
+    """Sockets go into it, and their paths may have some hundred letters."""
+    deep = tmp_path / ("deep" * 20)
+    deep.mkdir()
+    monkeypatch.setattr(serving.tempfile, "tempdir", str(deep))
+    with serving.start(script, ready="/") as server:
+        assert len(str(server._folder)) < 40
+
+
+# ---- programs ----
+
+
+def test_a_program_runs_to_its_end_and_its_words_are_kept():
+    source = "import sys\nprint(sys.argv[1:])\nprint('a warning', file=sys.stderr)"
+    assert serving.run(source, "one", "two words") == "['one', 'two words']\n"
+    assert not serving._running
+
+
+def test_a_program_that_fails_says_why():
+    with pytest.raises(serving.ProgramFailed, match=r"status 1:(.|\n)*no such model"):
+        serving.run("raise ValueError('no such model')")
+
+
+def test_a_program_that_takes_too_long_is_ended_with_all_that_it_started():
+    source = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n"
+        "print('child', child.pid, flush=True)\n"
+        "time.sleep(1000)\n"
+    )
+    with pytest.raises(serving.ProgramFailed, match=r"ended after 2 s:\nchild \d+") as raised:
+        serving.run(source, seconds=2)
+    child = int(str(raised.value).split()[-1])
+    assert wait_until(lambda: not psutil.pid_exists(child), seconds=5)
+
+
+def test_a_child_that_outlives_its_program_is_ended():
+    source = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n"
+        "print(child.pid)\n"
+    )
+    child = int(serving.run(source))
+    assert wait_until(lambda: not psutil.pid_exists(child), seconds=5)
+
+
+def test_an_interrupt_ends_a_program(monkeypatch):
+    started = []
+
+    def interrupted(program):
+        started.append(program)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(serving.Server, "is_running", property(interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        serving.run("import time; time.sleep(1000)")
+    assert not started[0].processes()
+    assert not started[0]._folder.exists()
+
+
 # ---- clients ----
+
+
+def test_clients_that_were_all_answered_are_returned():
+    found = serving.clients(lambda: lambda i: i, number=2, requests=4)
+    assert found.expect_answers() is found
+
+
+def test_a_request_without_an_answer_is_not_passed_over():
+    def ask(i):
+        if i > 1:
+            raise ConnectionError("the server is gone")
+        return i
+
+    found = serving.clients(lambda: ask, number=1, requests=5)
+    words = "3 of 5 requests were not answered. The first of them: ConnectionError: the server is"
+    with pytest.raises(serving.NotAnswered, match=words):
+        found.expect_answers()
 
 
 def test_clients_share_the_requests_and_each_waits_for_its_answer():
@@ -436,3 +606,18 @@ def test_the_keeper_passes_on_that_nobody_wants_the_server_any_more(tmp_path):
     )
     serving.start(path, ready="/").stop()
     assert goodbye.exists()
+
+
+def test_the_folder_for_files_is_one_and_goes_with_python():
+    source = (
+        "from labkit.course import serving\n"
+        "path = serving.folder()\n"
+        "(path / 'model').write_text('')\n"
+        "print(path, path == serving.folder(), path.is_dir())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    path, *words = done.stdout.split()
+    assert words == ["True", "True"]
+    assert not Path(path).exists()

@@ -338,6 +338,8 @@ def test_a_wrong_model_behind_the_batcher_is_noticed():
 class Connection:
     """A connection to a server that fails twice, and then answers."""
 
+    sock = None  # it is closed
+
     def __init__(self):
         self.ends = [OSError("reset"), (500, b""), (200, b'{"version": 1, "score": 0.5}')]
         self.sent = []
@@ -457,3 +459,39 @@ def test_a_drill_that_lost_everything_makes_a_line():
     found.wrong[program.LITSERVE] = Counter()
     line = program.drill_table(found, 100)[2]
     assert line == "| LitServe | 0 | 0 | 100 of 100 | 0 of 0 | 4 | ? s | never |"
+
+
+# ---- the tables that are stored ----
+
+
+def stored_rows(first_heading):
+    """Return the lines of a stored table as lists of cells, by the text of their first cell."""
+    lines = program.PAGE.read_text(encoding="utf-8").splitlines()
+    begin = next(i for i, line in enumerate(lines) if line.startswith(f"| {first_heading} |"))
+    rows = {}
+    for line in lines[begin + 2 :]:
+        if not line.startswith("|"):
+            break
+        name, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        rows[name] = cells
+    return rows
+
+
+def stored_rates(engine):
+    """Return the requests per second of an engine, by the number of clients."""
+    cells = stored_rows("clients")[engine]
+    rates = [float(cell.split("/s")[0].replace(",", "")) for cell in cells]
+    return dict(zip(program.CLIENTS, rates, strict=True))
+
+
+def test_the_stored_table_shows_what_lesson_14_promises():
+    queue, batcher = stored_rates(program.QUEUE), stored_rates(program.BATCHER)
+    assert batcher[16] >= program.FIVEFOLD * queue[16]
+    assert batcher[1] >= program.LOSES_NOTHING * queue[1]
+
+
+@pytest.mark.parametrize("engine", [program.LITSERVE, program.RAY])
+def test_the_stored_drill_lost_no_request_and_answered_none_wrongly(engine):
+    killed, replaced, lost, wrong, *_ = stored_rows("drill")[engine]
+    assert (killed, replaced) == ("5", "5")
+    assert lost == wrong == "0 of 5,000"

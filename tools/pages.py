@@ -2,6 +2,7 @@
 
 - README.md: the badges, the map of the lessons, from the first cell of each, and the tables of the
   benchmarks of `labkit.compare`, which lesson 01 shows as well;
+- lesson 15: the tables of the benchmark of servers;
 - notebooks/README.md: the same map, for those who read the folder;
 - labkit/README.md: the parts and the public names of labkit, from their docstrings;
 - environment.yml: the packages of the lock, see conda_file.py;
@@ -33,6 +34,7 @@ README = ROOT / "README.md"
 FOLDER = ROOT / "notebooks" / "README.md"
 NAMES = ROOT / "labkit" / "README.md"
 LESSON_01 = ROOT / "notebooks" / "01_measure_honestly.ipynb"
+LESSON_15 = ROOT / "notebooks" / "15_more_than_one_process.ipynb"
 BENCHMARKS = ROOT / "tools" / "benchmarks"
 # The tables of the benchmarks, by the name of the comments between which they stand.
 TABLES = {
@@ -42,6 +44,7 @@ TABLES = {
     "intervals": BENCHMARKS / "intervals.md",
 }
 IN_README = ("trust", "unlike", "coverage")
+SERVING = BENCHMARKS / "serving.md"
 LEVEL = re.compile(r"level (\S+)")
 
 
@@ -63,16 +66,14 @@ def pages() -> dict[Path, str]:
     names = fill(names, "names", table_of_names(labkit))
     names = fill(names, "own_model", table_of_names(own_model))
 
-    book = json.loads(LESSON_01.read_text(encoding="utf-8"))
-    for name, table in tables.items():
-        fill_cell(book, name, table)
-    lesson = json.dumps(book, indent=1, ensure_ascii=False) + "\n"
+    serving = SERVING.read_text(encoding="utf-8").strip()
 
     return {
         README: readme,
         FOLDER: folder,
         NAMES: names,
-        LESSON_01: lesson,
+        LESSON_01: with_tables(LESSON_01, tables),
+        LESSON_15: with_tables(LESSON_15, {"serving": serving}),
         claims_page.PAGE: claims_page.page(),
         conda_file.PAGE: conda_file.page(),
         **index_pages.pages(),
@@ -100,6 +101,14 @@ def fill(text: str, name: str, content: str) -> str:
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)
     return f"{before}{begin}{content}\n{end}{after}"
+
+
+def with_tables(lesson: Path, tables: dict[str, str]) -> str:
+    """Return the text of a lesson with the tables in its cells."""
+    book = json.loads(lesson.read_text(encoding="utf-8"))
+    for name, table in tables.items():
+        fill_cell(book, name, table)
+    return json.dumps(book, indent=1, ensure_ascii=False) + "\n"
 
 
 def fill_cell(book: dict[str, Any], name: str, content: str) -> None:

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import functools
 import http.client
 import importlib.util
 import itertools
@@ -22,17 +23,22 @@ from typing import Any
 from ..show import stop
 from ..show.errors import OneLine
 from ..show.progress import progress_bar
-from . import server_keeper
+from . import server_keeper, serving_cluster
 
 __all__ = [
     "HOST",
     "Clients",
+    "NotAnswered",
+    "ProgramFailed",
     "Server",
     "ServerFailed",
     "Worker",
     "clients",
+    "folder",
     "has",
+    "run",
     "start",
+    "start_cluster",
     "stop_all",
 ]
 
@@ -43,13 +49,30 @@ _SECONDS_TO_END = 5.0  # for a server that is asked to; then it is killed
 _SECONDS_FOR_THE_KEEPER = 30.0
 _LINES_OF_OUTPUT = 12
 _TRIES = 3  # another program may take the port before the server does
-_PORT_IS_TAKEN = ("address already in use", "Errno 98", "Errno 48", "10048")
+_PORT_IS_TAKEN = (
+    "address already in use",
+    "Errno 98",
+    "Errno 48",
+    "10048",
+    "Failed to bind to address",  # Ray's words
+)
+# A server may put sockets into its folder. Their paths have some hundred letters at most, of which
+# Ray takes seventy.
+_LONGEST_BASE = 12
 
 _running: "dict[str, Server]" = {}
 
 
 class ServerFailed(OneLine, RuntimeError):
     """Raised for a server that ended, or was not ready in time; its last lines are in the text."""
+
+
+class ProgramFailed(OneLine, RuntimeError):
+    """Raised for a program that failed or took too long; its last lines are in the text."""
+
+
+class NotAnswered(OneLine, RuntimeError):
+    """Raised where every request should have been answered, and some were not."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +104,24 @@ class Server:
         Where it listens.
     """
 
-    def __init__(self, name: str, command: list[str]):
+    def __init__(self, name: str, command: list[str], ready: "_Ready | None" = None):
         self.name = name
         self.host = HOST
+        self._command = command
+        self._ready = ready or _Ready()
+        self._launch()
+
+    def _launch(self) -> None:
+        """Start the script on a free port."""
         self.port = _free_port()
         self._mark = uuid.uuid4().hex
-        self._folder = Path(tempfile.mkdtemp(prefix="labkit-server-"))
+        self._folder = _new_folder()
         self._workers = self._folder / "workers"
-        self._workers.mkdir()
         self._last_words: str | None = None
         self._stopped = False
         try:
-            self._keeper = self._run(command)
+            self._workers.mkdir()
+            self._keeper = self._run(self._command)
         except BaseException:
             _remove(self._folder)
             raise
@@ -107,17 +136,24 @@ class Server:
             "PYTHONUNBUFFERED": "1",
             "SPT_NOENV": "1",  # setproctitle, which Ray uses, leaves the mark where it is
         }
+        # What the server leaves in the folder for temporary files goes with it.
+        for variable in ("TMPDIR", "TEMP", "TMP", "RAY_TMPDIR"):
+            environment[variable] = str(self._folder)
         environment.pop(server_keeper.MARK, None)
         keeper = [sys.executable, str(_KEEPER), self._mark, str(_SECONDS_TO_END)]
         apart: dict[str, Any] = {"start_new_session": True}  # the stop button is not for the server
         if sys.platform == "win32":
             apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        with open(self._folder / "output", "wb") as output:
+        with contextlib.ExitStack() as files:
+            output = files.enter_context(open(self._folder / "output", "wb"))
+            errors = output
+            if self._ready.errors_apart:
+                errors = files.enter_context(open(self._folder / "errors", "wb"))
             return subprocess.Popen(
-                [*keeper, str(self._folder), *command],
+                [*keeper, str(self._folder), sys.executable, *command],
                 stdin=subprocess.PIPE,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=errors,
                 env=environment,
                 **apart,
             )
@@ -176,18 +212,53 @@ class Server:
 
         Raises
         ------
-        RuntimeError
-            No worker is alive.
+        ServerFailed
+            No worker is alive, or the server has ended.
         """
         import psutil
 
         for process in self._announced():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-                while server_keeper.is_alive(process):
+                until = time.monotonic() + _SECONDS_TO_END
+                while server_keeper.is_alive(process) and time.monotonic() < until:
                     time.sleep(_SECONDS_BETWEEN_LOOKS / 10)
                 return int(process.pid)
-        raise RuntimeError(f"the server {self.name} has no worker that is alive")
+        self._expect_running()
+        raise ServerFailed(f"The server {self.name} has no worker that is alive.")
+
+    def wait_for_workers(self, number: int, seconds: float = 90.0) -> float:
+        """Wait until so many workers are ready, as after one of them was killed.
+
+        Parameters
+        ----------
+        number : int
+            How many.
+        seconds : float, default 90
+            The longest time to wait.
+
+        Returns
+        -------
+        float
+            Seconds that it took.
+
+        Raises
+        ------
+        ServerFailed
+            The server has ended, or there were fewer when the time was over.
+        """
+
+        def are_there() -> bool:
+            return len(self._announced()) >= number
+
+        label = f"waiting for {number} workers of the server {self.name}"
+        waited = self._wait_until(are_there, label, seconds)
+        if waited is None:
+            raise ServerFailed(
+                f"The server {self.name} had {len(self._announced())} of {number} workers after "
+                f"{seconds:.0f} s.\n{self.output()}"
+            )
+        return waited
 
     def processes(self) -> list[Any]:
         """Return all living processes of the server.
@@ -214,17 +285,50 @@ class Server:
         str
             What all its processes have printed, errors included.
         """
-        text = self._last_words
-        if text is None:
-            with contextlib.suppress(OSError):
-                text = (self._folder / "output").read_text(encoding="utf-8", errors="replace")
-        return "\n".join((text or "").splitlines()[-lines:])
+        return "\n".join(self._text().splitlines()[-lines:])
+
+    def _wait_and_try_again(self) -> None:
+        """Wait until the server answers; start it again if its port was taken in between."""
+        for remaining in reversed(range(_TRIES)):
+            try:
+                self._wait_until_ready()
+                return
+            except ServerFailed:
+                self.stop()
+                port_is_taken = any(sign in self._text() for sign in _PORT_IS_TAKEN)
+                if not remaining or not port_is_taken:
+                    raise
+            self._launch()
+            _running[self.name] = self
+
+    def _text(self) -> str:
+        """Return what all processes have printed, to the end of it at least."""
+        if self._last_words is not None:
+            return self._last_words
+        return _end_of(self._folder / "output") + _end_of(self._folder / "errors")
+
+    @stop.stoppable("Stopped: the server goes on starting. Run the cell again to wait for it.")
+    def wait(self) -> "Server":
+        """Wait until a server that was started with ``wait=False`` answers.
+
+        Returns
+        -------
+        Server
+            The same server.
+
+        Raises
+        ------
+        ServerFailed
+            The script ended, or the server was not ready in time. Nothing is left running.
+        """
+        self._wait_and_try_again()
+        return self
 
     def stop(self) -> None:
         """End the server and every process that it has started; a second call changes nothing."""
         if self._stopped:
             return
-        self._last_words = self.output(lines=10_000)
+        self._last_words = self._text()
         with contextlib.suppress(OSError):
             if self._keeper.stdin is not None:
                 self._keeper.stdin.close()
@@ -264,32 +368,45 @@ class Server:
                         return True
         return False
 
-    def _is_ready(self, path: str, workers: int) -> bool:
-        if len(self._announced()) < workers or not self._listens():
+    def _is_ready(self) -> bool:
+        if len(self._announced()) < self._ready.workers or not self._listens():
             return False
         with contextlib.suppress(OSError, http.client.HTTPException):
             connection = http.client.HTTPConnection(self.host, self.port, timeout=2)
             with contextlib.closing(connection):
-                connection.request("GET", path)
+                connection.request("GET", self._ready.path)
                 return connection.getresponse().status == 200
         return False
 
-    def _wait_until_ready(self, path: str, workers: int, seconds: float) -> None:
+    def _expect_running(self) -> None:
+        if self._stopped:
+            raise ServerFailed(f"The server {self.name} was stopped.")
+        if not self.is_running:
+            raise ServerFailed(f"The server {self.name} ended:\n{self.output()}")
+
+    def _wait_until_ready(self) -> None:
+        seconds = self._ready.seconds
+        waited = self._wait_until(self._is_ready, f"starting the server {self.name}", seconds)
+        if waited is None:
+            raise ServerFailed(
+                f"The server {self.name} was not ready after {seconds:.0f} s; "
+                f"a busy machine needs longer: seconds=...\n{self.output()}"
+            )
+
+    def _wait_until(self, is_so: Callable[[], bool], label: str, seconds: float) -> float | None:
+        """Wait until something is so; return the seconds, or None if the time was over first."""
         begin = time.monotonic()
         spent = 0.0
-        with progress_bar(None, f"starting the server {self.name}", True, seconds) as bar:
-            while not self._is_ready(path, workers):
-                if not self.is_running:
-                    raise ServerFailed(f"The server {self.name} ended:\n{self.output()}")
+        with progress_bar(None, label, True, seconds) as bar:
+            while not is_so():
+                self._expect_running()
                 if spent > seconds:
-                    raise ServerFailed(
-                        f"The server {self.name} was not ready after {seconds:.0f} s; "
-                        f"a busy machine needs longer: seconds=...\n{self.output()}"
-                    )
+                    return None
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
                 now = time.monotonic() - begin
                 bar.update(min(now, seconds) - min(spent, seconds))
                 spent = now
+        return time.monotonic() - begin
 
 
 @stop.stoppable("Stopped: no server is running.")
@@ -300,11 +417,13 @@ def start(
     workers: int = 0,
     ready: str = "/health",
     seconds: float = 180.0,
+    wait: bool = True,
 ) -> Server:
     """Start a server from a script, and wait until it answers.
 
     The script finds the port in ``os.environ["PORT"]``, and must listen on 127.0.0.1. All its
     processes end with `Server.stop`, at the end of this Python, and also if this Python is killed.
+    So do the temporary files that it leaves.
 
     Parameters
     ----------
@@ -321,6 +440,8 @@ def start(
         A page that answers with status 200 as soon as the server can be asked.
     seconds : float, default 180
         The longest time to wait.
+    wait : bool, default True
+        Whether to wait here; otherwise `Server.wait` does it later.
 
     Returns
     -------
@@ -355,24 +476,103 @@ def start(
     script = Path(script)
     if not script.is_file():
         raise FileNotFoundError(f"no script {script.name} to start a server from")
-    name = name or script.stem
-    if name in _running:
-        _running[name].stop()
-    for remaining in reversed(range(_TRIES)):
-        server = Server(name, [sys.executable, str(script), *arguments])
-        _running[name] = server
+    server = _launch(
+        name or script.stem, [str(script), *arguments], _Ready(ready, workers, seconds)
+    )
+    try:
+        if wait:
+            server._wait_and_try_again()
+        return server
+    except BaseException:
+        server.stop()
+        raise
+
+
+def start_cluster(
+    folder: str | os.PathLike[str],
+    *,
+    name: str = "cluster",
+    workers: int = 2,
+    ready: str = "/predict",
+    seconds: float = 220.0,
+) -> Server:
+    """Begin to start Ray on this machine, and return at once.
+
+    The cluster runs what the file ``serve.yaml`` of the folder says, as soon as it is there, and
+    follows its changes. Modules that it names are imported from the folder. On a cluster of many
+    machines, ``ray start`` and ``serve deploy serve.yaml`` do the same.
+
+    Parameters
+    ----------
+    folder : str or path
+        Where the file and the modules are, or will be.
+    name : str, default "cluster"
+        What to call the server. One of that name that is still running is stopped first.
+    workers : int, default 2
+        How many replicas must have announced themselves; see `Server.workers`.
+    ready : str, default "/predict"
+        A page that answers with status 200 as soon as the service can be asked.
+    seconds : float, default 220
+        The longest time that `Server.wait` waits.
+
+    Returns
+    -------
+    Server
+        Starting; `Server.wait` waits until the service answers.
+    """
+    command = ["-P", "-m", serving_cluster.__name__, str(folder)]
+    return _launch(name, command, _Ready(ready, workers, seconds))
+
+
+@stop.stoppable("Stopped: the program was ended.")
+def run(program: str, *arguments: str, seconds: float = 120.0) -> str:
+    r"""Run a program in a process of its own to its end, and return what it has printed.
+
+    All processes that it has started end with it, and also if this Python is stopped or killed.
+
+    Parameters
+    ----------
+    program : str
+        The text of a Python program.
+    *arguments : str
+        Its arguments.
+    seconds : float, default 120
+        After this time it is ended.
+
+    Returns
+    -------
+    str
+        Its standard output.
+
+    Raises
+    ------
+    ProgramFailed
+        It ended with another status than 0, or was ended. Its last lines are in the text.
+
+    Examples
+    --------
+    >>> run("import sys; print(2 * int(sys.argv[1]))", "21")
+    '42\n'
+    """
+    with tempfile.TemporaryDirectory() as place:
+        script = Path(place, "program.py")
+        script.write_text(program, encoding="utf-8")
+        started = Server("program", [str(script), *arguments], _Ready(errors_apart=True))
+        _running[started._mark] = started
         try:
-            server._wait_until_ready(ready, workers, seconds)
-            return server
-        except ServerFailed:
-            server.stop()
-            if remaining and any(sign in server.output() for sign in _PORT_IS_TAKEN):
-                continue
-            raise
-        except BaseException:
-            server.stop()
-            raise
-    raise AssertionError("unreachable")
+            until = time.monotonic() + seconds
+            while started.is_running and time.monotonic() < until:
+                time.sleep(_SECONDS_BETWEEN_LOOKS / 10)
+            is_over = not started.is_running
+            printed = _end_of(started._folder / "output", most=None)
+        finally:
+            started.stop()
+            _running.pop(started._mark, None)
+    if not is_over:
+        raise ProgramFailed(f"The program was ended after {seconds:.0f} s:\n{started.output()}")
+    if status := started._keeper.returncode:
+        raise ProgramFailed(f"The program ended with status {status}:\n{started.output()}")
+    return printed
 
 
 def stop_all() -> None:
@@ -416,6 +616,28 @@ class Clients:
     errors: dict[int, Exception] = field(default_factory=dict)
     meanwhile: Any = None
     seconds: float = 0.0
+
+    def expect_answers(self) -> "Clients":
+        """Return the same, if every request was answered.
+
+        Returns
+        -------
+        Clients
+            What the clients saw.
+
+        Raises
+        ------
+        NotAnswered
+            Some were not; the text has the first error.
+        """
+        if not self.errors:
+            return self
+        first = self.errors[min(self.errors)]
+        asked = len(self.answers) + len(self.errors)
+        raise NotAnswered(
+            f"{len(self.errors)} of {asked} requests were not answered. The first of them: "
+            f"{type(first).__name__}: {first}"
+        ) from first
 
 
 @dataclass
@@ -525,6 +747,26 @@ def clients(
         crowd.over = True
 
 
+@functools.cache
+def folder() -> Path:
+    """Return a folder for the files of servers: the same one each time, removed with this Python.
+
+    Returns
+    -------
+    pathlib.Path
+        Its path.
+
+    Examples
+    --------
+    >>> folder() == folder()
+    True
+    """
+    path = _new_folder()
+    atexit.register(_remove, path)
+    atexit.register(stop_all)  # what is registered last comes first: nobody reads it any more
+    return path
+
+
 def has(package: str) -> bool:
     """Return whether a package is installed; where it is not, say so in one line.
 
@@ -552,6 +794,42 @@ def has(package: str) -> bool:
         f"{package} is not installed: this cell shows nothing, and the lesson goes on without it."
     )
     return False
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """When a server is ready, and what becomes of its error output."""
+
+    path: str = "/health"
+    workers: int = 0
+    seconds: float = 180.0
+    errors_apart: bool = False
+
+
+def _launch(name: str, command: list[str], ready: _Ready) -> Server:
+    """Start a server in the place of one of the same name."""
+    if name in _running:
+        _running[name].stop()
+    _running[name] = server = Server(name, command, ready)
+    return server
+
+
+def _new_folder() -> Path:
+    """Return a new folder, with a path that is short enough for sockets in it."""
+    base = tempfile.gettempdir()
+    if len(base) > _LONGEST_BASE and Path("/tmp").is_dir():
+        with contextlib.suppress(OSError):
+            return Path(tempfile.mkdtemp(prefix="labkit-server-", dir="/tmp"))
+    return Path(tempfile.mkdtemp(prefix="labkit-server-", dir=base))
+
+
+def _end_of(path: Path, most: int | None = 200_000) -> str:
+    """Return the text of a file, `most` bytes of its end; nothing where there is none."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        if most is not None:
+            file.seek(max(0, path.stat().st_size - most))
+        return file.read().decode("utf-8", "replace")
+    return ""
 
 
 def _own_memory(process: Any) -> int:

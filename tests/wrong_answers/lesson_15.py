@@ -278,6 +278,49 @@ def never_stops_the_old(routed, start, pause):
         routed[i] = new
 
 
+def excludes_the_bound_itself(seconds, rate, within, busy=0.5, spare=1):
+    fits = [size for size in sorted(seconds) if 2 * seconds[size] < within]
+    if not fits:
+        raise ValueError("nothing fits")
+    number, size = min((math.ceil(rate * seconds[s] / (s * busy)) + spare, s) for s in fits)
+    return size, number
+
+
+def stops_and_then_waits(routed, start, pause):
+    for i, old in enumerate(list(routed)):
+        new = start()
+        while not new.ready():
+            pause()
+        routed[i] = new
+        old.stop()
+        while old.busy():
+            pause()
+
+
+def tries_a_broken_version_again(routed, start, pause):
+    for i, old in enumerate(list(routed)):
+        while True:
+            new = start()
+            try:
+                while not new.ready():
+                    pause()
+                break
+            except Exception:
+                new.stop()
+        routed[i] = new
+        while old.busy():
+            pause()
+        old.stop()
+
+
+def appends_only(routed, start, pause):
+    for _ in list(routed):
+        new = start()
+        while not new.ready():
+            pause()
+        routed.append(new)
+
+
 WRONG = [
     ("15.1", "once", once, "another try while there is time"),
     ("15.1", "for ever", for_ever, "2 s at most, and no more than is left"),
@@ -299,7 +342,11 @@ WRONG = [
     ("15.2", "nothing fits", nothing_where_nothing_fits, "no batch is answered in time"),
     ("15.2", "turned round", turned_round, "the batch size is"),
     ("15.2", "a number alone", a_number_alone, "a pair"),
-    ("15.3", "stops first", stops_first, "was answering 1 requests"),
+    ("15.2", "the bound itself", excludes_the_bound_itself, "raised ValueError: nothing fits"),
+    ("15.3", "stops and then waits", stops_and_then_waits, "a replica was stopped that was"),
+    ("15.3", "tries again", tries_a_broken_version_again, "after the first try"),
+    ("15.3", "appends only", appends_only, "of the old version"),
+    ("15.3", "stops first", stops_first, "was answering 1 request"),
     ("15.3", "not ready", does_not_wait_for_ready, "had not loaded its model"),
     ("15.3", "does not drain", does_not_drain, "a wait until busy() is False"),
     ("15.3", "drains in the list", drains_in_the_list, "it is never idle"),

@@ -332,7 +332,7 @@ def defined_in(lesson: Path, names: frozenset[str]) -> dict[str, Any]:
     import numpy as np
 
     # What the lessons have imported.
-    found: dict[str, Any] = {"asyncio": asyncio, "np": np, "http": http}
+    found: dict[str, Any] = {"asyncio": asyncio, "contextlib": contextlib, "np": np, "http": http}
     found |= {"json": json, "random": random, "time": time}
     left = set(names)
     for cell in json.loads(lesson.read_text(encoding="utf-8"))["cells"]:

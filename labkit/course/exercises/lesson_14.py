@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest import mock
 
+from ...show.names import counted
 from .engine import (
     EXERCISE_TEXT,
     NotYet,
@@ -194,13 +195,15 @@ def _answer_queue(answer_waiting: Callable, sizes: list[int]) -> None:
     left = requests[taken:]
     if not _same_arrays(list(waiting), left):
         raise NotYet(
-            f"{len(waiting)} requests still wait{where}",
+            f"left waiting: {counted(len(waiting), 'request')}{where}",
             f"the first {taken} taken, whole, and the other {len(left)} left as they were",
             QUEUE,
         )
     if len(got) != taken:
         raise NotYet(
-            f"{len(got)} answers for {taken} requests{where}", "one array per request", QUEUE
+            f"{counted(len(got), 'answer')} for {counted(taken, 'request')}{where}",
+            "one array per request",
+            QUEUE,
         )
     for i in range(taken):
         agree(got[i], model(requests[i]), f"for request {i}{where}", QUEUE)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...show.errors import line_of_error, one_line
+from ...show.names import counted
 from .engine import EXERCISE_TEXT, NotYet, exercise, expect_result, type_of
 
 DIES = "What happens when a worker dies?"
@@ -349,10 +351,14 @@ def _plan_once(
     given = dict(seconds)
     try:
         got = replicas(given, rate, within, busy, spare)
-    except ValueError:
-        if wanted is not None:
-            raise
-        return
+    except ValueError as error:
+        if wanted is None:
+            return
+        raise NotYet(
+            f"{where}, your function raised {one_line(error)}, in {line_of_error(error)}",
+            f"{wanted}: a row waits for twice the seconds of a call, at most within",
+            MACHINES,
+        ) from error
     if given != seconds:
         raise NotYet("your function changed the measurements", "they stay as they are", MACHINES)
     if wanted is None:
@@ -419,7 +425,7 @@ class _Replica:
         self.stopped = True
         if self.requests:
             self.cluster.problem(
-                f"a replica was stopped that was answering {self.requests} requests",
+                f"a replica was stopped that was answering {counted(self.requests, 'request')}",
                 "first no new requests, then a wait until busy() is False",
             )
         if any(one is self for one in self.cluster.routed):
@@ -547,16 +553,16 @@ def _check_roll(roll: Any) -> str:
     return "no request is lost, one replica more at most, and a broken version changes nothing"
 
 
-def _run_roll(roll: Callable, cluster: _Cluster) -> Exception | None:
+def _run_roll(roll: Callable, cluster: _Cluster, where: str) -> Exception | None:
     """Let the answer work; return the error that came out."""
     try:
         roll(cluster.routed, cluster.start, cluster.pause)
     except _EndsNever:
-        raise NotYet(
-            "there was no end",
-            "each replica replaced once; while one is in the list, it is never idle",
-            MACHINES,
-        ) from None
+        _expect_no_problem(cluster, where)  # it may be the reason
+        wanted = "each replica replaced once; while one is in the list, it is never idle"
+        if cluster.broken:
+            wanted = "the error of ready(), after the first try"
+        raise NotYet(f"{where}, there was no end", wanted, MACHINES) from None
     except Exception as error:
         return error
     return None
@@ -565,15 +571,15 @@ def _run_roll(roll: Callable, cluster: _Cluster) -> Exception | None:
 def _roll_once(roll: Callable, number: int) -> None:
     """Replace a number of replicas, and look at every step."""
     cluster = _Cluster(number)
-    raised = _run_roll(roll, cluster)
-    where = f"with {number} replicas"
+    where = f"with {counted(number, 'replica')}"
+    raised = _run_roll(roll, cluster, where)
     _expect_no_problem(cluster, where)
     if raised is not None:
         raise raised
     left = [one for one in cluster.routed if not one.version]
     if left:
         raise NotYet(
-            f"{where}, {len(left)} of the old version still get requests", "none", EXERCISE_TEXT
+            f"{where}, requests still go to {len(left)} of the old version", "none", EXERCISE_TEXT
         )
     if len(cluster.routed) != number or len(set(map(id, cluster.routed))) != number:
         raise NotYet(
@@ -592,8 +598,8 @@ def _roll_once(roll: Callable, number: int) -> None:
 def _roll_a_broken_version(roll: Callable, number: int) -> None:
     """Try a version that raises as soon as somebody asks whether it is ready."""
     cluster = _Cluster(number, broken=True)
-    raised = _run_roll(roll, cluster)
     where = "with a version that cannot start"
+    raised = _run_roll(roll, cluster, where)
     _expect_no_problem(cluster, where)
     if raised is None:
         raise NotYet(f"{where}, no error came out", "that of ready()", MACHINES)
