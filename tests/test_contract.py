@@ -221,6 +221,12 @@ VIOLATIONS = [
     ("specifies_and_checks_its_exercises", change("def answer", '"""', "'"), "docstring"),
     ("specifies_and_checks_its_exercises", without_checks, "no lab.check"),
     (
+        "tags_its_stretch_exercises",
+        change("### An exercise", "An exercise", "An exercise (stretch)"),
+        "stretch is missing",
+    ),
+    ("tags_its_stretch_exercises", tag("def answer", "stretch"), "for exercises below a text"),
+    (
         "stores_no_widget",
         lambda raw: at(raw, "cost")["outputs"].append(
             {

@@ -97,9 +97,9 @@ def test_while_it_measures_the_page_says_with_what(displayed):
 
 
 def test_numbers_get_a_slider_and_words_a_list():
-    explorer = lab.explore(line, rows_per_call=[1, 0.5], kind=["a", "b"], mixed=[0, "all"])
+    explorer = lab.explore(line, rows_per_call=[16_384, 0.5], kind=["a", "b"], mixed=[0, "all"])
     assert explorer.widget().settings == [
-        {"name": "rows per call", "texts": ["1", "0.5"], "is_ordered": True},
+        {"name": "rows per call", "texts": ["16,384", "0.5"], "is_ordered": True},
         {"name": "kind", "texts": ["a", "b"], "is_ordered": False},
         {"name": "mixed", "texts": ["0", "all"], "is_ordered": False},
     ]

@@ -512,3 +512,17 @@ def test_a_guess_that_no_axis_of_ratios_has_is_an_error(guess):
     _, ax = new_axes()
     with pytest.raises(ValueError, match="above 0"):
         mark_guess(ax, guess, 3)
+
+
+@pytest.mark.parametrize("times", [1, 3, 6, 7, 8])
+def test_the_label_of_an_axis_stays_inside_the_figure(times):
+    fig, ax = new_axes(2.6)
+    words = " ".join(["many words"] * times)
+    ax.set(xlabel=words, ylabel=words[:60])
+    ax.set_yticks([0, 1], ["a long name of a row", "b"])
+    Figure(fig, "a figure").png()
+    across, up = ax.xaxis.label.get_window_extent(), ax.yaxis.label.get_window_extent()
+    assert across.x0 >= 0 and across.x1 <= fig.bbox.width
+    assert up.y0 >= 0 and up.y1 <= fig.bbox.height
+    assert ("\n" in ax.get_xlabel()) == (times > 5)
+    assert ("\n" in ax.get_ylabel()) == (times > 2)

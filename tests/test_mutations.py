@@ -1,14 +1,14 @@
-"""The mutations of tools/benchmarks/mutate_lessons.py apply to the lessons as they are."""
+"""The mutations of mutate_lessons.py and mutate_browser.py apply to the course as it is."""
 
-import importlib.util
+import sys
 
 import pytest
 from pages import ROOT
 
-PROGRAM = ROOT / "tools" / "benchmarks" / "mutate_lessons.py"
-spec = importlib.util.spec_from_file_location("mutate_lessons", PROGRAM)
-program = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(program)
+sys.path.insert(0, str(ROOT / "tools" / "benchmarks"))
+
+import mutate_browser
+import mutate_lessons as program
 
 
 @pytest.mark.parametrize("mutation", program.MUTATIONS, ids=lambda m: f"{m.lesson}-{m.what}")
@@ -25,3 +25,16 @@ def test_the_source_to_break_is_in_one_cell(mutation):
 def test_every_lesson_has_mutations():
     broken = {mutation.lesson for mutation in program.MUTATIONS}
     assert broken == {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+
+
+@pytest.mark.parametrize("mutation", mutate_browser.MUTATIONS, ids=lambda m: m.name)
+def test_the_source_to_take_away_is_there_once_and_names_tests_that_exist(mutation, tmp_path):
+    source = (ROOT / mutation.file).read_text(encoding="utf-8")
+    copy = tmp_path / mutation.file
+    copy.parent.mkdir(parents=True)
+    copy.write_text(source, encoding="utf-8")
+    mutate_browser.mutate(tmp_path, mutation)
+    assert copy.read_text(encoding="utf-8") != source
+    assert f"{mutation.chosen}" in (ROOT / mutation.tests).read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="bring MUTATIONS up to date"):
+        mutate_browser.mutate(tmp_path, mutation)

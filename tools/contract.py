@@ -86,6 +86,7 @@ FORBIDDEN_TAGS = {"raises-exception", "nbval-raises-exception", "nbval-skip"}
 NEEDS = "needs-"
 LONG_TAGS = {"long", "exercise", "solution"}
 SOLUTION_MARK = "# Solution"
+STRETCH = "(stretch)"
 # What only a measurement gives: a number with the mark of one, or a factor.
 MEASURED = re.compile(r"≈\s*\d[\d.,]*|\b\d+\.\d+\s*(?:×|times as)")
 # Numbers in a text that count nothing which a cell could show: versions, lessons, and how large the
@@ -622,6 +623,21 @@ def specifies_and_checks_its_exercises(lesson: Lesson) -> Iterator[str]:
         later = [other for other in lesson.code if other.number > cell.number]
         if not any(".check(" in other.text for other in later):
             yield f"{cell}: an exercise that no lab.check follows"
+
+
+@rule
+def tags_its_stretch_exercises(lesson: Lesson) -> Iterator[str]:
+    """By the tag, and no other, an exercise is extra: its minutes are not those of the lesson."""
+    above = ""
+    for cell in lesson.cells:
+        if cell.raw["cell_type"] == "markdown":
+            above = cell.text
+            continue
+        is_stretch = "exercise" in cell.tags and STRETCH in above
+        if is_stretch and "stretch" not in cell.tags:
+            yield f"{cell}: the text above says {STRETCH}; the tag stretch is missing"
+        if not is_stretch and "stretch" in cell.tags:
+            yield f"{cell}: the tag stretch is for exercises below a text that says {STRETCH}"
 
 
 @rule

@@ -159,9 +159,14 @@ def _setting(name: str, choices: Sequence[Any]) -> dict[str, Any]:
     """Return what the page needs to know of a setting; only numbers have an order."""
     return {
         "name": name.replace("_", " "),
-        "texts": [str(choice) for choice in choices],
+        "texts": [_as_text(choice) for choice in choices],
         "is_ordered": all(isinstance(choice, Real) for choice in choices),
     }
+
+
+def _as_text(choice: Any) -> str:
+    """Return a value as the figures write it: 16,384."""
+    return f"{choice:,}" if type(choice) is int else str(choice)
 
 
 def _in_words(values: Mapping[str, Any]) -> str:

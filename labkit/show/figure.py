@@ -9,6 +9,7 @@ import html
 import io
 import math
 import os
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -195,6 +196,7 @@ class Figure:
 
         original = io.BytesIO()
         with _course_settings():
+            _break_long_labels(self.figure)
             # White, so that it is legible on a dark page too.
             self.figure.savefig(original, format="png", dpi=dpi, facecolor="white")
         image = _with_few_colours(Image.open(original).convert("RGB"))
@@ -248,6 +250,33 @@ class Figure:
 
     def _repr_html_(self) -> str:
         return self.html()
+
+
+def _break_long_labels(figure: MatplotlibFigure) -> None:
+    """Write the label of an axis in several lines, if it would run out of the figure."""
+    labels = []
+    for ax in figure.axes:
+        if ax.axison:
+            labels += [(ax.xaxis.label, "intervalx"), (ax.yaxis.label, "intervaly")]
+    sizes = {"intervalx": figure.bbox.width, "intervaly": figure.bbox.height}
+    if all(_length(label, along) < sizes[along] / 2 for label, along in labels):
+        return
+    figure.draw_without_rendering()  # now the labels are in their places
+    for label, along in labels:
+        low, high = getattr(label.get_window_extent(), along)
+        if low >= 0 and high <= sizes[along]:
+            continue
+        centre = (low + high) / 2  # that of the axes
+        share = 2 * min(centre, sizes[along] - centre) / (high - low)
+        text = label.get_text()
+        most = math.floor(0.9 * share * len(text))  # not all letters are equally wide
+        label.set_text(textwrap.fill(text, max(1, most), break_long_words=False))
+
+
+def _length(label: Any, along: str) -> float:
+    """Return how many dots a label takes along its axis."""
+    low, high = getattr(label.get_window_extent(), along)
+    return float(high - low)
 
 
 def _with_few_colours(image: Any) -> Any:

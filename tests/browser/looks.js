@@ -91,6 +91,13 @@ window.looks = {
     return found;
   },
 
+  // Text that means something to Python or to the browser alone.
+  silent(area) {
+    const meaningless = /\bobject at 0x[0-9a-f]+|\[object Object\]|<Figure size|^\s*None\s*$/;
+    const said = area.innerText.match(meaningless);
+    return said ? [`says nothing: ${said[0].trim()}`] : [];
+  },
+
   // `ours`: a pattern for the code whose output is labkit's, whatever form that has.
   lesson(path, ours) {
     const panel = seat.panel(path);
@@ -104,9 +111,13 @@ window.looks = {
       for (const line of cell.node.querySelectorAll(".jp-Placeholder")) {
         found.push(...looks.wide(line, right).map((problem) => `${code.slice(0, 60)} -> ${problem}`));
       }
+      for (const text of cell.node.querySelectorAll(".jp-MarkdownOutput")) {
+        const problems = looks.wide(text, right).concat(looks.cut(text));
+        found.push(...problems.map((problem) => `${code.slice(0, 60)} -> ${problem}`));
+      }
       for (const area of cell.node.querySelectorAll(".jp-OutputArea-output")) {
         const isPlain = area.matches(".jp-RenderedText");
-        const problems = looks.wide(area, right).concat(looks.cut(area));
+        const problems = looks.wide(area, right).concat(looks.cut(area), looks.silent(area));
         if (isOurs || !isPlain) problems.push(...looks.broken(area));
         found.push(...problems.map((problem) => `${code.slice(0, 60)} -> ${problem}`));
       }

@@ -1,5 +1,6 @@
 """What a page looks like, to the eye and to a screen reader."""
 
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,17 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
+from PIL import Image
 from playwright.sync_api import Page
-from seat import Seat
+from seat import WIDTH, Seat
 
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 THEMES = {"light": LIGHT, "dark": DARK}
-WIDTHS = (1280, 800)
+# How a lesson is looked at: each theme and each width once. A theme changes no widths, and a width
+# no colours.
+LOOKS = {"light": (LIGHT, 1280), "dark": (DARK, 800)}
+# Pixels: a browser cannot draw much more at once.
+TALLEST = 8000
 # The calls that answer in labkit's own words, whose output never breaks a word.
 OURS = r"\blab\.(check|claim|doctor|expect|guess|hint|progress|verdicts)\("
 # Of a lesson in JupyterLab: what comes from the course.
@@ -40,6 +46,18 @@ NOT_OURS = {
     "link-in-text-block": "the look of links is that of JupyterLab and of nbconvert's template",
     "scrollable-region-focusable": "JupyterLab makes long outputs scroll",
 }
+# The rules that may say another thing in another theme, or in a narrower window.
+BY_LOOK = ["color-contrast", "link-in-text-block", "scrollable-region-focusable"]
+# What axe would prepare for rules that are not used here, and for reports that nobody reads.
+NOT_NEEDED = {"preload": False, "iframes": False, "selectors": False}
+# Scroll a notebook, and return where its visible part ends, and its last cell: below that one there
+# is room for a window full.
+SCROLL = """(view, top) => {
+    view.scrollTo(0, top);
+    const last = [...view.querySelectorAll(".jp-Cell")].at(-1).getBoundingClientRect();
+    const end = last.bottom - view.getBoundingClientRect().top + view.scrollTop;
+    return [view.scrollTop + view.clientHeight, end].map(Math.ceil);
+}"""
 _axe = Axe()
 
 
@@ -63,10 +81,24 @@ def layout_problems(seat: Seat) -> list[str]:
     return seat.page.evaluate("args => looks.lesson(...args)", [seat.path, OURS])
 
 
-def axe_problems(page: Page, context: dict[str, Any]) -> list[str]:
-    """Return what axe finds, one sentence for each element."""
-    rules = {rule: {"enabled": False} for rule in NOT_OURS}
-    found = _axe.run(page, context, {"resultTypes": ["violations"], "rules": rules})
+def axe_problems(
+    page: Page, context: dict[str, Any] | None = None, *, rules: str = "all"
+) -> list[str]:
+    """Return what axe finds, one sentence for each element.
+
+    `rules`: "all", or, where axe has seen the same in another look, only those "of the look"; or,
+    where it has seen other contents in the same look, only those "of the content".
+    """
+    left_out = list(NOT_OURS) if context else []
+    if rules == "of the content":
+        left_out += BY_LOOK
+    options: dict[str, Any] = {"resultTypes": ["violations"], **NOT_NEEDED}
+    if rules == "of the look":
+        values = [rule for rule in BY_LOOK if rule not in left_out]
+        options["runOnly"] = {"type": "rule", "values": values}
+    else:
+        options["rules"] = {rule: {"enabled": False} for rule in left_out}
+    found = _axe.run(page, context, options)
     problems = []
     for violation in found.response["violations"]:
         for node in violation["nodes"]:
@@ -89,10 +121,18 @@ def static_page(notebook: NotebookNode) -> str:
 
 
 def screenshot_of_all(seat: Seat, path: Path) -> None:
-    """Store a picture of a whole lesson, as far as a browser can draw one."""
+    """Store a picture of a whole lesson, put together from several windows full."""
     view = seat.notebook.locator(".jp-WindowedPanel-outer")
-    height = view.evaluate("node => node.scrollHeight")
-    seat.page.set_viewport_size({"width": WIDTHS[0], "height": min(height + 100, 16_000)})
-    view.evaluate("node => node.scrollTo(0, 0)")
+    seat.page.set_viewport_size({"width": WIDTH, "height": TALLEST})
     prepare(seat.page)
-    seat.page.screenshot(path=path)
+    whole = Image.new("RGB", (0, 0))
+    bottom = end = 0
+    while not bottom or bottom < end:
+        bottom, end = view.evaluate(SCROLL, bottom)
+        seat.page.evaluate("looks.settle()")
+        piece = Image.open(io.BytesIO(view.screenshot()))
+        longer = Image.new("RGB", (piece.width, min(bottom, end)))
+        longer.paste(whole)
+        longer.paste(piece, (0, bottom - piece.height))
+        whole = longer
+    whole.save(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 HERE = Path(__file__).parent
 WIDTH, HEIGHT = 1280, 1000
@@ -18,9 +18,10 @@ RANGE_HANDLE = 18  # pixels
 class Seat:
     """One notebook in one tab of a browser."""
 
-    def __init__(self, browser: Browser, path: str):
+    def __init__(self, browser: Browser | BrowserContext, path: str):
         self.path = path
-        self.page: Page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        self.page: Page = browser.new_page()
+        self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
         self.page.set_default_timeout(MOST_TO_SHOW)
         self.page.add_init_script(path=HERE / "seat.js")
         self.errors: list[str] = []
@@ -52,6 +53,16 @@ class Seat:
     def wait_until_ready(self) -> None:
         """Wait until the notebook is in front and its kernel waits for work."""
         self.wait_for("path => seat.isReady(path)", self.path)
+
+    def restart_kernel(self) -> None:
+        """Restart the kernel, as the menu does after its question."""
+        restart = "path => seat.panel(path).sessionContext.session.kernel.restart()"
+        self.page.evaluate(restart, self.path)
+        self.wait_until_ready()
+
+    def end_kernels(self) -> None:
+        """End all kernels of the server."""
+        self.page.evaluate("jupyterapp.serviceManager.sessions.shutdownAll()")
 
     def close(self) -> None:
         """Close the tab."""

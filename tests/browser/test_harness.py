@@ -3,9 +3,11 @@
 import lessons
 import looks
 import pytest
+from lab_server import ROOT
 from seat import is_outside, numbers_in
 from test_lessons import LEFT_OVER, LOST
 
+LESSONS_CSS = ROOT / "labkit/lab_extension/labkit-lessons/static/lessons.css"
 PAGE = """<body style="font: 16px monospace"><div id="area" style="width: 300px">{}</div></body>"""
 
 
@@ -22,8 +24,16 @@ def found(page, content):
     looks.prepare(page)
     return page.evaluate(
         "() => { const area = document.querySelector('#area');"
-        " return [...looks.wide(area, 320), ...looks.cut(area), ...looks.broken(area)]; }"
+        " return [...looks.wide(area, 320), ...looks.cut(area), ...looks.broken(area),"
+        " ...looks.silent(area)]; }"
     )
+
+
+def too_wide(page, content):
+    """Return what is wider than an area of 300 pixels."""
+    page.set_content(PAGE.format(content))
+    looks.prepare(page)
+    return page.evaluate("looks.wide(document.querySelector('#area'), 320)")
 
 
 @pytest.mark.parametrize(
@@ -33,6 +43,7 @@ def found(page, content):
         '<table style="width: 100%"><td>M-1<td>a text in a cell that is wrapped</table>',
         '<details><summary>more</summary><p style="width: 900px">unseen</p></details>',
         '<input style="width: 8em" value="1,600">',
+        "<p>None of these objects</p>",
     ],
 )
 def test_a_page_that_is_right_has_no_problem(page, content):
@@ -45,6 +56,8 @@ PROBLEMS = {
     "cut: text": '<p style="overflow: auto; width: 2em; white-space: nowrap">a text</p>',
     "broken: ": '<p style="word-break: break-all; width: 7em">one two three four five</p>',
     "broken: M-1": '<p style="width: 1em">M-1</p>',
+    "says nothing: object at 0x7f": "<pre>&lt;a.Figure object at 0x7f33&gt;</pre>",
+    "says nothing: None": "<pre>None</pre>",
     "the field with 1,600,000": '<input style="width: 3em" value="1,600,000">',
 }
 
@@ -52,6 +65,16 @@ PROBLEMS = {
 @pytest.mark.parametrize(("problem", "content"), PROBLEMS.items())
 def test_a_problem_is_seen(page, problem, content):
     assert any(problem in one for one in found(page, content))
+
+
+def test_a_long_name_in_a_text_is_seen_whole_in_a_small_window(page):
+    code = (
+        "<p>The test: <code>len(f.get_concrete_function(batch).graph.get_operations())</code></p>"
+    )
+    text = f'<div class="jp-Notebook"><div class="jp-MarkdownOutput">{code}</div></div>'
+    assert any("too wide: <code>" in one for one in too_wide(page, text))
+    style = f"<style>{LESSONS_CSS.read_text(encoding='utf-8')}</style>"
+    assert too_wide(page, style + text) == []
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+import looks
 import make_site
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from pages import ROOT
 from playwright.sync_api import Browser, BrowserContext, Page
 from reading_pages import find_pages
@@ -18,8 +18,8 @@ LOOP = "02_direct_call_loop"
 LESSON = f"notebooks/{LOOP}"
 # Each theme and each width once: the colours do not depend on the width.
 LOOKS = [("light", 1280), ("dark", 480)]
-# A page opens in well under a second. A machine with busy cores may take three times that.
-SECONDS_TO_OPEN = 3.0
+SECONDS_TO_OPEN = 1.0
+TRIES = 5  # a page that opens in time once can; a busy machine may need several tries
 MEGABYTES = 1.0  # of a page, with its pictures and all that it loads
 # Text that is cut at the side of the window, of what is not meant to scroll.
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -55,9 +55,15 @@ def wide(browser: Browser) -> Iterator[BrowserContext]:
 def test_a_page_opens_at_once_and_asks_no_other_host(html: Path, wide: Any, name: str) -> None:
     asked: list[str] = []
     wide.on("request", lambda request: asked.append(request.url))
-    page = opened(wide, html, name)
-    page.wait_for_function(f"{OPENED} > 0")
-    assert page.evaluate(OPENED) < SECONDS_TO_OPEN
+    seconds: list[float] = []
+    for _ in range(TRIES):
+        page = opened(wide, html, name)
+        page.wait_for_function(f"{OPENED} > 0")
+        seconds.append(page.evaluate(OPENED))
+        page.close()
+        if seconds[-1] < SECONDS_TO_OPEN:
+            break
+    assert seconds[-1] < SECONDS_TO_OPEN, seconds
     files = [Path(url2pathname(urlsplit(url).path)) for url in asked if url.startswith("file:")]
     elsewhere = [url for url in asked if not url.startswith(("file:", "data:"))]
     assert elsewhere == []
@@ -78,10 +84,8 @@ def test_axe_finds_nothing_and_nothing_is_too_wide(
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         if page.evaluate(TOO_WIDE) > 0:
             problems.append(f"{name}: wider than the window by {page.evaluate(TOO_WIDE)} pixels")
-        found = Axe().run(page, options={"resultTypes": ["violations"]})
-        for violation in found.response["violations"]:
-            for node in violation["nodes"][:3]:
-                problems.append(f"{name}: {violation['id']}: {node['html'][:160]}")
+        found = looks.axe_problems(page, rules="all" if theme == "light" else "of the look")
+        problems += [f"{name}: {problem}" for problem in found]
         page.close()
     context.close()
     assert problems == []
