@@ -1,5 +1,6 @@
 """Make nbval run the lessons as JupyterLab does, and take doctests from labkit."""
 
+import gc
 import importlib.metadata
 import importlib.util
 import os
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernels import SHELL, kernel_environment, set_variables
+from kernels import BUDGET, SHELL, kernel_environment, set_variables
 
 ROOT = Path(__file__).resolve().parent
 pytest_plugins = ["scopes"]  # tools/scopes.py: durations, order, the fast part
@@ -53,7 +54,8 @@ def _execute_cell_input(self: Any, cell_input: str, allow_stdin: bool | None = N
 
 def _start_like_lab(*args: Any, **kwargs: Any) -> Any:
     # A folder for each kernel: no lesson shows in its progress table what another one recorded.
-    kwargs.setdefault("env", kernel_environment(tempfile.mkdtemp(dir=_homes.name)))
+    home = tempfile.mkdtemp(dir=_homes.name)
+    kwargs.setdefault("env", kernel_environment(home, LABKIT_BUDGET=BUDGET))
     try:
         return _start_new_kernel(*args, **{**kwargs, "startup_timeout": 60})
     except RuntimeError:
@@ -71,6 +73,22 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("nbval_sanitize_with") is None:
         config.option.nbval_sanitize_with = str(SANITIZE)
     config.add_cleanup(_homes.cleanup)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
+    """Import the tests without Python's garbage collector, and set aside what the imports made.
+
+    TensorFlow's modules are half a million objects, and the tests collect garbage thousands of
+    times. `lab.setup` does the same in a lesson.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

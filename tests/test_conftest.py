@@ -1,5 +1,6 @@
 """conftest.py takes doctests from labkit only; tests/test_nbval.py tests what it does to nbval."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -28,6 +29,12 @@ def test_doctests_come_from_labkit_only(tmp_path):
     assert tests
     for test in tests:
         assert "::labkit.show.table" in test
+
+
+def test_what_the_imports_of_the_tests_made_is_set_aside():
+    """With TensorFlow among it, each collection in a test would take a third of a second."""
+    assert gc.get_freeze_count() > 100_000
+    assert gc.isenabled()
 
 
 def test_what_the_shell_has_set_for_other_work_is_set_aside():

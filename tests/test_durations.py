@@ -293,11 +293,20 @@ def test_the_table_has_the_dearest_first_and_tells_what_is_old():
     assert len(durations.table(KEPT, least=0)) == 4
 
 
-def test_the_floor_is_each_notebook_once_and_the_start_of_the_workers():
-    *parts, total = durations.floor(KEPT)
-    assert [float(line.split()[0]) for line in parts] == [1.0, 4.0, 20.0, 15.0, 10.0]
-    assert total.split()[0] == "50.0"
-    assert "100.2 s, is 2.00 times" in total
+def test_the_floor_is_kernels_imports_and_measurements_and_the_start_of_the_workers():
+    *parts, total, rest = durations.floor(KEPT)
+    assert [float(line.split()[0]) for line in parts] == [1.0, 4.0, 20.0, 10.0]
+    assert total.split()[0] == "35.0"
+    assert "100.2 s, is 2.86 times" in total
+    assert rest.split()[0] == "15.0"
+
+
+def test_a_lesson_that_runs_unsolved_too_needs_two_kernels():
+    unsolved = {"tests": 1, "wall": 9.0, "processor": 9.8, "date": "2026-11-27 10:00"}
+    scopes = {**KEPT["scopes"], "tests/test_unsolved_lessons.py::TestLesson_02": unsolved}
+    *parts, total, _ = durations.floor({**KEPT, "scopes": scopes})
+    assert [float(line.split()[0]) for line in parts] == [2.0, 8.0, 20.0, 10.0]
+    assert "110.0 s, is 2.75 times" in total
 
 
 def test_the_fast_part_is_summed_up():

@@ -1,5 +1,6 @@
 """`setup` is silent and repeatable; `doctor` names what is wrong and what to do, and no person."""
 
+import gc
 import getpass
 import html
 import importlib.metadata
@@ -17,15 +18,16 @@ import pytest
 from fakes import ROOT, sanitize
 
 import labkit as lab
-from labkit.course import environment
+from labkit.course import environment, tensorflow_start
 from labkit.measure import system
 from labkit.show.message import BAD, NOTE, badge_html
 
 # ---- setup ----
 
 FIRST_IMPORT = """
-import labkit as lab, sys, os
+import labkit as lab, gc, sys, os
 versions = lab.setup()
+set_aside = gc.get_freeze_count()
 print(versions)
 import keras, tensorflow as tf, random, numpy as np
 
@@ -41,6 +43,7 @@ print(keras.backend.backend(), os.environ["KERAS_BACKEND"])
 print(repr(versions.cores), versions["cores"], sorted(versions))
 print(versions._repr_html_() == f"<div>{versions}</div>")
 print(tf.keras.__version__ == keras.__version__, os.environ.get("TF_USE_LEGACY_KERAS"))
+print(set_aside > 100_000, gc.get_freeze_count() <= set_aside, gc.isenabled())
 f = tf.function(lambda x: x)
 [f(i) for i in range(8)]  # TensorFlow warns of so many traces
 tf.function(tf.abs, jit_compile=True)(tf.constant(1.0))  # the compiler introduces itself
@@ -110,6 +113,21 @@ def test_as_html_the_line_wraps_at_words(first_import):
 
 def test_legacy_keras_is_not_what_a_lesson_gets(first_import):
     assert first_import.stdout.splitlines()[7] == "True None"
+
+
+def test_the_collector_does_not_look_through_what_the_first_import_made(first_import):
+    """Later models are there, too: what is set aside then would never be freed."""
+    assert first_import.stdout.splitlines()[8] == "True True True"
+
+
+def test_the_collector_is_as_before_where_the_import_fails(monkeypatch):
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
+    with pytest.raises(ImportError), tensorflow_start.set_aside():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled()
+    assert not frozen
 
 
 def test_a_notebook_shows_what_the_lessons_show(monkeypatch):

@@ -13,10 +13,11 @@ from scopes import KEPT, ROOT, dear_files, is_fast
 
 CACHE = ROOT / ".pytest_cache" / "v" / KEPT
 PARTS = ("kernel", "imports", "measuring", "rest")
+UNSOLVED = "tests/test_unsolved_lessons.py"
 KINDS = {
     "notebooks/trials/": "trials",
     "notebooks/": "lessons",
-    "tests/test_unsolved_lessons.py": "lessons, unsolved",
+    UNSOLVED: "lessons, unsolved",
     "tests/own_model/": "tests of own_model",
     "tests/test_exercises.py": "answers to exercises",
     "tests/test_right_answers.py": "answers to exercises",
@@ -65,29 +66,38 @@ def kinds(kept: dict[str, Any]) -> list[str]:
 
 
 def floor(kept: dict[str, Any]) -> list[str]:
-    """Return what cannot be spared: each notebook once, the workers' start; and the ratio to it.
+    """Return what no test can spare, and how many times as much the whole costs.
 
-    A notebook needs its kernel, its imports, its measurements and the models that it builds.
+    Each lesson needs a kernel and its imports twice, solved and unsolved, each trial once; and what
+    they measure, once. The workers have to start, and to import and collect the tests.
     """
+    scopes, start = kept["scopes"], kept["run"]["start"]
     parts = dict.fromkeys(PARTS, 0.0)
-    for scope, cost in kept["scopes"].items():
+    for scope, cost in scopes.items():
+        times = 2 if unsolved_run_of(scope) in scopes else 1
         if scope.startswith("notebooks/"):
             for part in PARTS:
-                parts[part] += cost.get(part, 0.0)
-    start = kept["run"]["start"]
+                runs = times if part in ("kernel", "imports") else 1
+                parts[part] += runs * cost.get(part, 0.0)
+    rest = parts.pop("rest")
     least = sum(parts.values()) + start
-    everything = sum(cost["processor"] for cost in kept["scopes"].values()) + start
+    everything = sum(cost["processor"] for cost in scopes.values()) + start
     words = {
-        "kernel": "kernels of the lessons and trials",
+        "kernel": "kernels of lessons and trials, of a lesson solved and unsolved",
         "imports": "their imports",
-        "measuring": "their measurements",
-        "rest": "their other cells: building, tracing, training, checks",
+        "measuring": "what they measure, once",
     }
-    lines = [f"{parts[part]:>8.1f} s  {words[part]}" for part in PARTS]
+    lines = [f"{parts[part]:>8.1f} s  {words[part]}" for part in parts]
     lines.append(f"{start:>8.1f} s  start of the workers, imports and collection")
     ratio = everything / least if least else float("nan")
     lines.append(f"{least:>8.1f} s  the floor; the whole, {everything:.1f} s, is {ratio:.2f} times")
+    lines.append(f"{rest:>8.1f} s  beyond it: the other cells of solved lessons and trials, once")
     return lines
+
+
+def unsolved_run_of(scope: str) -> str:
+    """Return the scope that runs the same lesson unsolved; trials have none."""
+    return f"{UNSOLVED}::TestLesson_{Path(scope).stem}"
 
 
 def fast(kept: dict[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ from .checks import SYMBOLS, Check
 from .files import workspace_folder
 from .notebook_help import install
 from .settings_check import check_settings
-from .tensorflow_start import begin_import, check_import, set_variables
+from .tensorflow_start import begin_import, check_import, set_aside, set_variables
 
 PACKAGES = ("tensorflow", "keras", "numpy", "jupyterlab", "matplotlib", "ipywidgets", "psutil")
 PYTHON_FROM, PYTHON_BELOW = (3, 11), (3, 14)
@@ -80,6 +80,8 @@ def setup(seed: int = 0) -> Versions:
     ``KERAS_BACKEND``, which `setup` sets to ``tensorflow``, wins over the file ``keras.json``.
     `setup` also sets ``TF_CPP_MIN_LOG_LEVEL``, unsets ``TF_USE_LEGACY_KERAS``, and in a notebook
     lets matplotlib draw in the page and a cell show its last value, whatever your settings are.
+    What the first import of TensorFlow makes is set aside with ``gc.freeze()``: it stays in memory
+    in any case, and Python's garbage collector no longer looks through it.
 
     Examples
     --------
@@ -88,7 +90,9 @@ def setup(seed: int = 0) -> Versions:
     """
     _use_tensorflow_backend()
     _show_as_lessons_do()
-    with silence_stderr():
+    is_first = "tensorflow" not in sys.modules
+    # Only at the first import: later, models that somebody will drop are among all that is there.
+    with silence_stderr(), set_aside() if is_first else contextlib.nullcontext():
         try:
             import keras
             import tensorflow as tf

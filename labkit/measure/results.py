@@ -24,13 +24,19 @@ from .stats import (
     quartiles,
     ratios_depend,
     verdict,
+    widened,
 )
 
 STRICT = 10  # times less often wrong: what a run that ends early must show
 DECIDED = 1.4  # the ends of an interval, as a ratio: what is twice as far from a bound is decided
+ENOUGH_SAMPLES = 16  # for a median: what a run needs that ends early
 NARROW = 1.1  # the ends of an interval, as a ratio: as good as a learner needs that far from 1
 FEW_ROUNDS = 4  # fewer, and an interval says little: the range of all calls may say more
 PARTED = 1.25  # times: mean and median so far apart are two different answers
+DISTURBED = 0.05  # share of the processor that others take: more, and runs differ from each other
+DIFFERENT = 1.15  # times: candidates further apart do different work, which others slow unequally
+ROUNDS_TO_WIDEN = 16  # the interval of fewer rounds is wide enough for the next run already
+BETWEEN_RUNS = 1.4  # times as wide: what covers the next run as well (tools/benchmarks)
 LONGEST_ADVICE = 60  # seconds: nobody waits longer for one comparison
 
 
@@ -124,6 +130,10 @@ class Timing(Result):
         callable moves with the machine. To say which of two is faster, use `labkit.compare`.
         """
         return Interval(median_of(self.samples), *quartiles(self.samples))
+
+    def is_decided(self) -> bool:
+        """Return whether more samples would hardly move the median: the middle half is narrow."""
+        return len(self.samples) >= ENOUGH_SAMPLES and self.median.low > self.median.high / DECIDED
 
     @property
     def table(self) -> Table:
@@ -224,7 +234,8 @@ class Comparison(Result):
     def relative(self, name: str, than: str) -> Interval:
         """Return the time of `name` relative to that of `than`, with its interval.
 
-        All pairs of candidates together have the confidence asked for.
+        All pairs of candidates together have the confidence asked for. Where other programs were at
+        work and the candidates do different work, the interval is wider than this run alone says.
         """
         confidence = pair_confidence(self.confidence, len(self.samples))
         times, baseline = self.samples[name], self.samples[than]
@@ -232,7 +243,21 @@ class Comparison(Result):
             all_calls = self._range_of_all_calls(name, than)
             if all_calls.low > FAR or all_calls.high < 1 / FAR:
                 return all_calls
-        return paired_ratio(times, baseline, confidence)
+        ratio = paired_ratio(times, baseline, confidence)
+        return widened(ratio, BETWEEN_RUNS) if self._moves_between_runs(ratio) else ratio
+
+    def _moves_between_runs(self, ratio: Interval) -> bool:
+        """Return whether the next run may give another ratio than this one can show.
+
+        What other programs leave of caches and cores often lasts longer than a run, and slows one
+        kind of work more than another. Repeated comparisons on a busy machine contradicted each
+        other until their intervals were wider by this factor; those of like code did not.
+        """
+        if self.processor is None or not self.processor.others > DISTURBED:
+            return False  # also where it is not known
+        if len(self.samples[self.baseline]) < ROUNDS_TO_WIDEN:
+            return False
+        return not 1 / DIFFERENT < ratio.value < DIFFERENT
 
     def _range_of_all_calls(self, name: str, than: str) -> Interval:
         """Return the ratio of the medians, between the extremes of all calls seen."""
@@ -328,8 +353,7 @@ class Comparison(Result):
         Nearer candidates get the whole budget. To stop as soon as a verdict appears would prefer
         the runs in which it is wrong.
         """
-        strict = replace(self, confidence=1 - (1 - self.confidence) / STRICT)
-        for name, ratio in strict.ratio.items():
+        for name, ratio in self._stricter.ratio.items():
             is_far = ratio.low > FAR or ratio.high < 1 / FAR
             if not is_far:
                 return False
@@ -340,15 +364,25 @@ class Comparison(Result):
                 return False
         return True
 
-    def is_decided(self) -> bool:
+    @property
+    def _stricter(self) -> "Comparison":
+        """The same comparison with the confidence of a run that ends early."""
+        return replace(self, confidence=1 - (1 - self.confidence) / STRICT)
+
+    def is_decided(self, early: bool = False) -> bool:
         """Return whether more rounds than the budget allows would decide nothing else.
 
-        That is for the tests of the lessons, which compare verdicts: each is given, and each
-        interval is so narrow that it decides a claim whose bound lies twice as far.
+        That is for the tests of the lessons, which compare what is claimed: the interval of each
+        pair is so narrow that it decides a claim whose bound lies twice as far. Nearer ones are not
+        compared. A run that ends early is looked at more often, and needs a stricter confidence.
         """
-        if "unclear" in self.verdict.values():
+        if early:
+            return self._stricter.is_decided()
+        if self.interrupted or self.retraced:
             return False
-        return all(0 < each.low > each.high / DECIDED for each in self.ratio.values())
+        pairs = itertools.combinations(self.samples, 2)
+        ratios = [self.relative(name, than) for name, than in pairs]
+        return all(0 < each.low > each.high / DECIDED for each in ratios)
 
     # ---- words ----
 
@@ -398,6 +432,11 @@ class Comparison(Result):
                 f"{_percent(self.confidence)} intervals, for this run; "
                 f"other programs took {others} of the processor"
             )
+        if any(self._moves_between_runs(ratio) for ratio in ratios.values()):
+            lines.append(
+                f"{THIS_RUN}intervals of candidates that differ are {BETWEEN_RUNS:g} times as "
+                "wide, because other programs were at work"
+            )
         lines += self.notes
         lines += self._notes_on_means(ratios)
         for name in self.too_short:
@@ -434,7 +473,8 @@ class Comparison(Result):
         open_ratios = [
             ratio
             for name, ratio in ratios.items()
-            if verdicts[name] == "unclear" and not {name, self.baseline} & self.retraced
+            if verdicts[name] == "unclear"
+            and not {name, self.baseline} & (self.retraced | self.too_short)
         ]
         if not open_ratios:
             return []

@@ -34,7 +34,10 @@ SHORT_CALL = 2e-6  # seconds: below, the cost of calling a function counts
 # Of the budget: when a run asks whether it can end early. A shorter one hides slow changes.
 LOOKS = (0.25, 0.5)
 COLLECT_EVERY = 0.5  # seconds, outside the samples
-LOOK_EVERY = 8  # rounds beyond the budget: when a run that was prolonged asks whether it is decided
+# When a run that was prolonged asks whether it is decided: from so many rounds on, and when it has
+# taken so many times as long as at the look before. A look at many rounds takes a while.
+LOOK_FROM = 4
+LOOK_AFTER = 1.2
 LAZY_KINDS = {"DatasetV2", "generator", "coroutine", "map", "filter", "zip"}
 COARSE = 0.05  # share of samples that equal the one before: more, and the clock is too coarse
 
@@ -45,7 +48,8 @@ class Options:
 
     `LABKIT_BUDGET` and `LABKIT_ROUNDS` are for those who run lessons as tests: a part of the
     budget is enough where no verdict counts, and where one does, a busy machine gets the rounds it
-    needs: more than the budget allows, until the run is decided or has as many.
+    needs: more than the budget allows, until the run is decided or has as many. Both together: a
+    run that is not decided after the part goes on to the whole budget, and then beyond it.
     """
 
     budget: float = 1.0
@@ -54,6 +58,7 @@ class Options:
     sync: str | Callable = "auto"
     collect_garbage: bool = False
     wanted_rounds: int = 0
+    longest: float = 0.0  # seconds: how long a run goes on that is not decided
 
     def __post_init__(self) -> None:
         check_budget(self.budget)
@@ -63,8 +68,10 @@ class Options:
                 "with setup every sample is one call, because a call may change its input: "
                 "leave number out"
             )
+        whole = self.budget
         self.budget *= float(os.environ.get("LABKIT_BUDGET") or 1)
         self.wanted_rounds = int(os.environ.get("LABKIT_ROUNDS") or 0)
+        self.longest = max(whole, self.budget) if self.wanted_rounds else self.budget
 
 
 @dataclass
@@ -95,7 +102,8 @@ class Run:
         self.outcome = Outcome({name: [] for name in candidates})
         self.overhead = dict.fromkeys(candidates, 0.0)  # seconds to subtract from each call
         self.meter = ProcessorMeter(list(candidates))
-        self.is_decided: Callable[[], bool] = lambda: False
+        self.is_decided: Callable[[bool], bool] = lambda early: False
+        self._next_look = 0.0  # seconds of the budget: when to ask that again
         self._last_sample: dict[str, float] = {}  # seconds of the whole sample
         self._second_calls: dict[str, float] = {}  # seconds
         self._first_samples: dict[str, float] = {}  # taken while warming up
@@ -354,13 +362,17 @@ class Run:
         """Return whether there is time for another round."""
         if not self._rounds_taken:
             return True  # each sample of it is looked at
-        if self._spent < self.options.budget:
+        spent = self._spent
+        if spent < self.options.budget:
             return True
-        if self._rounds_taken >= self.options.wanted_rounds:
+        is_early = spent < self.options.longest
+        if not is_early and self._rounds_taken >= self.options.wanted_rounds:
             return False
-        if self._rounds_taken % LOOK_EVERY == 0 and self.is_decided():
-            return False
-        return self._spent < 5 * self.options.budget
+        if self._rounds_taken >= LOOK_FROM and spent >= self._next_look:
+            self._next_look = LOOK_AFTER * spent
+            if self.is_decided(is_early):
+                return False
+        return spent < 5 * self.options.longest
 
     def _take_round(self, order: list[str]) -> bool:
         """Take one sample of each candidate; return False where the budget ends before."""
@@ -382,7 +394,7 @@ class Run:
         """Return whether a sample of this candidate would end in time."""
         if self._rounds_taken < self.options.wanted_rounds:
             return True
-        return self._spent + self._last_sample[name] <= OVERRUN * self.options.budget
+        return self._spent + self._last_sample[name] <= OVERRUN * self.options.longest
 
     def _sample(self, name: str, number: int, arguments: tuple) -> float:
         """Return the seconds per call over `number` calls."""

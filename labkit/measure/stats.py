@@ -197,6 +197,15 @@ def paired_ratio(
     return Interval(math.exp(logs.value), math.exp(logs.low), math.exp(logs.high))
 
 
+def widened(ratio: Interval, times: float) -> Interval:
+    """Return the interval of a ratio, so many times as wide to each side on a logarithmic scale."""
+    if not ratio.value > 0:
+        return ratio
+    low = ratio.value * (ratio.low / ratio.value) ** times
+    high = ratio.value * (ratio.high / ratio.value) ** times
+    return Interval(ratio.value, low, high)
+
+
 def ratios_depend(times: Sequence[float], baseline: Sequence[float]) -> bool:
     """Return whether the ratio moves slowly: neighbouring blocks of rounds resemble each other."""
     return is_dependent(_log_ratios(times, baseline))

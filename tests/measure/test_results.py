@@ -177,14 +177,37 @@ def test_a_run_with_narrow_intervals_is_decided(costs):
     assert not replace(result, retraced={"b"}).is_decided()
 
 
-def test_a_run_is_not_decided_where_one_candidate_is_near_or_noisy():
+def test_a_run_is_decided_where_a_candidate_is_near():
+    """More rounds would only tell on which side of a near bound it lies: no lesson claims that."""
     near = comparison({"a": 1e-3, "b": 1.05e-3})
     assert near.verdict == {"b": "unclear"}
-    assert not near.is_decided()
-    assert not comparison({"a": 1e-3, "b": 2e-4, "c": 1.05e-3}).is_decided()
+    assert near.is_decided()
+    assert near.is_faster("b", by=2).holds is False
+
+
+def test_a_run_is_not_decided_where_one_candidate_is_noisy():
     loose = comparison({"a": 1e-3, "b": 1e-4}, n=16, spread=0.7)
     assert loose.verdict == {"b": "faster"}
     assert not loose.is_decided()
+
+
+def test_a_run_is_not_decided_where_two_candidates_other_than_the_baseline_are_noisy():
+    """Their noises against the baseline are just small enough; against each other they add up."""
+    draw = np.random.default_rng(1)
+    noise = [draw.lognormal(0, 0.4, 256) for _ in range(2)]
+    samples = {"a": [1e-3] * 256, "b": list(1e-2 * noise[0]), "c": list(3e-2 * noise[1])}
+    assert not Comparison(samples, "a").is_decided()
+    for name in "bc":
+        pair = {"a": samples["a"], name: samples[name]}
+        assert Comparison(pair, "a", confidence=1 - 0.01 / 3).is_decided()
+
+
+def test_a_run_that_ends_early_needs_a_stricter_confidence():
+    results = [comparison({"a": 1e-3, "b": 1e-4}, n=16, spread=0.02 * i) for i in range(1, 20)]
+    decided = [result.is_decided() for result in results]
+    early = [result.is_decided(early=True) for result in results]
+    assert sum(decided) > sum(early) > 0
+    assert all(at_all for at_all, at_once in zip(decided, early, strict=True) if at_once)
 
 
 def noisy(ratio, spread, seed=0, n=512):
@@ -394,6 +417,49 @@ def test_the_machine_has_a_line_of_its_own_where_it_was_watched():
     assert sanitize(hidden) == sanitize(line)  # another machine may hide it, or show it
     unwatched = comparison({"a": 1e-3, "b": 2e-3}, processor=None)
     assert "other programs" not in repr(unwatched)
+
+
+def test_candidates_that_are_too_short_get_one_piece_of_advice():
+    """A longer measurement would not help: the interval is narrow, and the calls cost more."""
+    result = comparison({"a": 1e-7, "b": 1.001e-7}, too_short={"b"})
+    assert result.verdict == {"b": "unclear"}
+    assert "put a loop inside" in repr(result)
+    assert "measure longer" not in repr(result)
+
+
+@pytest.mark.parametrize("others", [0.06, 0.7])
+def test_beside_other_programs_an_interval_of_unlike_code_holds_for_the_next_run_too(others):
+    """Repeated comparisons on a busy machine contradicted each other without that."""
+    seconds = {"a": 1e-3, "like": 1.1e-3, "slower": 2e-3, "faster": 0.5e-3}
+    quiet = comparison(seconds, processor=ProcessorUse(0.04))
+    busy = comparison(seconds, processor=ProcessorUse(others))
+    assert busy.ratio["like"] == quiet.ratio["like"]
+    for name in ("slower", "faster"):
+        alone, beside = quiet.ratio[name], busy.ratio[name]
+        assert beside.value == alone.value
+        assert math.log(beside.high / beside.value) == pytest.approx(
+            1.4 * math.log(alone.high / alone.value)
+        )
+        assert math.log(beside.value / beside.low) == pytest.approx(
+            1.4 * math.log(alone.value / alone.low)
+        )
+    assert "1.4 times as wide, because other programs were at work" in repr(busy)
+    assert "times as wide" not in repr(quiet)
+    assert sanitize(repr(busy)) == sanitize(repr(quiet))
+
+
+def test_the_interval_of_a_few_rounds_is_wide_enough_already():
+    seconds = {"a": 1e-3, "b": 2e-3}
+    quiet, busy = (comparison(seconds, n=15, processor=ProcessorUse(part)) for part in (0.0, 0.7))
+    assert busy.ratio == quiet.ratio
+    assert comparison(seconds, n=16, processor=ProcessorUse(0.7)).ratio != quiet.ratio
+
+
+@pytest.mark.parametrize("processor", [None, ProcessorUse()])
+def test_where_nobody_watched_the_processor_an_interval_is_that_of_the_run(processor):
+    seconds = {"a": 1e-3, "b": 2e-3}
+    quiet = comparison(seconds, processor=ProcessorUse(0.0))
+    assert comparison(seconds, processor=processor).ratio == quiet.ratio
 
 
 def test_notes_follow_the_first_lines():

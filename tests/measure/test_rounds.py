@@ -430,7 +430,7 @@ def test_a_run_that_is_decided_takes_no_more_rounds_than_a_few_beyond_its_budget
 ):
     prolonged, plain = rounds_beyond_the_budget(clock, monkeypatch, {"a": 0.02, "b": 0.08})
     assert plain < 12
-    assert plain <= prolonged <= plain + rounds.LOOK_EVERY
+    assert plain <= prolonged <= plain + 1
 
 
 def test_a_run_that_is_not_decided_takes_as_many_rounds_as_were_asked_for(clock, monkeypatch):
@@ -442,6 +442,41 @@ def test_a_run_that_is_not_decided_takes_as_many_rounds_as_were_asked_for(clock,
     monkeypatch.setenv("LABKIT_ROUNDS", "64")
     result = lab.compare(a=noisy, b=clock.candidate(0.03), budget=1, seed=1)
     assert len(result.samples["a"]) == 64
+
+
+def test_a_part_of_the_budget_is_enough_for_what_is_decided_then(clock, monkeypatch):
+    made = {"a": clock.candidate(1e-3), "b": clock.candidate(3e-3)}
+    monkeypatch.setenv("LABKIT_BUDGET", "0.2")
+    monkeypatch.setenv("LABKIT_ROUNDS", "8")
+    assert 0.2 <= lab.compare(made, budget=2, seed=1).seconds < 0.6
+
+
+@pytest.mark.parametrize(("wanted", "seconds"), [("8", 2.0), ("", 0.4)])
+def test_what_is_not_decided_gets_the_whole_budget_if_rounds_are_asked_for(
+    clock, monkeypatch, wanted, seconds
+):
+    draw = random.Random(3)
+
+    def noisy():
+        clock.work(0.003 * draw.uniform(0.01, 30))
+
+    monkeypatch.setenv("LABKIT_BUDGET", "0.2")
+    monkeypatch.setenv("LABKIT_ROUNDS", wanted)
+    result = lab.compare(a=noisy, b=clock.candidate(0.04), budget=2, seed=1)
+    assert seconds <= result.seconds < 1.5 * seconds
+
+
+def test_a_part_of_the_budget_is_enough_for_a_single_callable_with_a_narrow_middle_half(
+    clock, monkeypatch
+):
+    monkeypatch.setenv("LABKIT_BUDGET", "0.2")
+    monkeypatch.setenv("LABKIT_ROUNDS", "8")
+    lab.timeit(clock.candidate(1e-3), budget=1)
+    assert 0.2 <= clock.now < 0.5
+    draw = random.Random(3)
+    begin = clock.now
+    lab.timeit(lambda: clock.work(1e-3 * draw.uniform(0.3, 3)), budget=1)
+    assert clock.now - begin >= 1
 
 
 def test_a_single_callable_gets_the_whole_budget(clock):
