@@ -101,9 +101,9 @@ def test_expect_leaves_out_the_number_of_a_function(capsys):
 
 def test_expect_cuts_a_long_message_around_what_it_looks_for(capsys):
     with lab.expect(ValueError, "the\npoint"):
-        raise ValueError("a " * 500 + "the point " + "b " * 500)
+        raise ValueError("before " * 200 + "the point " + "b " * 500)
     shown = capsys.readouterr().out
-    assert shown.startswith("ValueError: … a ")
+    assert shown.startswith("ValueError: … before ")
     assert "the point" in shown
     assert shown.endswith(" …\n")
     assert len(shown) < 340

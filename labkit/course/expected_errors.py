@@ -84,6 +84,9 @@ def _cut_around(match: str, text: str) -> str:
     start = 0
     if match and len(text) > _LONGEST:
         start = max(0, text.find(match) - _BEFORE)
+    if start > 0:
+        next_word = text.find(" ", start, text.find(match)) + 1
+        start = next_word or start  # the piece begins with a whole word
     end = start + _LONGEST
     piece = text[start:end]
     if start > 0:

@@ -158,6 +158,14 @@ def traced_beforehand(session, weights, model):
     return lambda rows: concrete(tf.constant(rows))
 
 
+def closes_the_graph(session, variable):
+    with session.graph.as_default():
+        new = tf1.placeholder(variable.dtype, variable.shape)
+        change = variable.assign(new)
+    session.graph.finalize()
+    return lambda value: session.run(change, {new: value})
+
+
 RIGHT = [
     ("08.1", "evaluates the tensor", evaluates_the_tensor),
     ("08.1", "a placeholder of any shape, finalized", of_any_shape),
@@ -171,6 +179,7 @@ RIGHT = [
     ("08.3", "a placeholder with a default", a_default_to_replace),
     ("08.3", "without reading it back", without_reading_it_back),
     ("08.3", "a partial", as_a_partial),
+    ("08.3", "closes the graph", closes_the_graph),
     ("08.4", "a module", in_a_module),
     ("08.4", "constants", as_constants),
     ("08.4", "traced beforehand", traced_beforehand),

@@ -26,8 +26,10 @@ def as_a_class(load, limit):
                 return self.held[path].model
             self.held.pop(path, None)
             self.make_room_for(found.st_size)
-            self.held[path] = HeldModel(stamp, found.st_size, load(path))
-            return self.held[path].model
+            model = load(path)
+            if found.st_size <= limit:
+                self.held[path] = HeldModel(stamp, found.st_size, model)
+            return model
 
         def make_room_for(self, size):
             while self.held and sum(one.size for one in self.held.values()) + size > limit:

@@ -13,6 +13,10 @@ def loops_over_a_graph(model, rows):
     return np.concatenate([graph(rows[i : i + 1]) for i in range(len(rows))])
 
 
+def predicts(model, rows):
+    return model.predict(rows, verbose=0)
+
+
 def first_row_only(model, rows):
     return model(rows[:1])
 
@@ -28,6 +32,7 @@ def no_return(model, rows):
 WRONG = [
     ("00.1", "loops", loops, "calls of the model for"),
     ("00.1", "loops over a graph", loops_over_a_graph, "calls of the model for"),
+    ("00.1", "predicts", predicts, "`predict` makes one for every 32 rows"),
     ("00.1", "first row only", first_row_only, "instead of"),
     ("00.1", "always a hundred", a_hundred, "instead of"),
     ("00.1", "no return", no_return, "is a `return` missing?"),

@@ -13,6 +13,10 @@ def with_the_first(old, new):
     return statistics.median(n / o for o, n in zip(old, new, strict=True))
 
 
+def without_the_last(old, new):
+    return statistics.median(n / o for o, n in zip(old[:-1], new[:-1], strict=True))
+
+
 def torn_pairs(old, new):
     return statistics.median(new[1:]) / statistics.median(old[1:])
 
@@ -57,6 +61,14 @@ def never_unclear(low, high, margin=0.05):
         return "slower"
     if low >= 1 / (1 + margin) and high <= 1 + margin:
         return "similar"
+
+
+def edge_at_one_minus_margin(low, high, margin=0.05):
+    if high < 1 - margin:
+        return "faster"
+    if low > 1 + margin:
+        return "slower"
+    return "similar" if low >= 1 - margin and high <= 1 + margin else "unclear"
 
 
 def one_decides(low, high, margin=0.05):
@@ -110,6 +122,7 @@ def one_per_block(blocks):
 WRONG = [
     ("01.1", "a difference", difference, "; wanted: "),
     ("01.1", "with the first round", with_the_first, "the first round is among them"),
+    ("01.1", "without the last round", without_the_last, "the last round is left out"),
     ("01.1", "torn pairs", torn_pairs, "the pairs are torn apart"),
     ("01.1", "torn pairs, with the first", torn_pairs_with_the_first, "the pairs are torn apart"),
     ("01.1", "sums", sums, "the slowest moments decide"),
@@ -121,6 +134,7 @@ WRONG = [
     ("01.1", "no number", lambda old, new: math.nan, "a finite number"),
     ("01.2", "the middle decides", middle_decides, "the interval reaches across a bound"),
     ("01.2", "never unclear", never_unclear, "one of the four words in every case"),
+    ("01.2", "an edge at 1 - margin", edge_at_one_minus_margin, "0.05; wanted: "),
     ("01.2", "one decides", one_decides, "the interval reaches across a bound"),
     ("01.2", "fixed margin", fixed_margin, "with the margin 0.01"),
     ("01.2", "the ends lie outside", ends_outside, "with the margin 0.25"),

@@ -123,6 +123,7 @@ WRONG = [
     ("02.2", "a new function per row", a_new_function_per_row, "traced once, outside"),
     ("02.2", "returns nothing", result_not_function, "make_answer returned nothing"),
     ("02.3", "the whole call", 1713, "a call costs something by itself"),
+    ("02.3", "a quarter of four layers", 771.5, "a call costs something by itself"),
     ("02.3", "guessed", 3, "what a count of two depths gives"),
     ("02.3", "text", "many", "per_layer is a value of type str; wanted: a number"),
     ("02.3", "no calls counted", float("nan"), "a finite number"),

@@ -160,6 +160,14 @@ def write_not_kept(rows, keep):
     return out.stack()
 
 
+def write_to_a_growing_array(rows, keep):
+    state, out = rows[0], tf.TensorArray(tf.float32, size=0, dynamic_size=True, element_shape=(3,))
+    for i in tf.range(tf.shape(rows)[0]):
+        state = keep * state + (1 - keep) * rows[i]
+        out.write(i, state)
+    return out.stack()
+
+
 def size_zero(rows, keep):
     state, out = rows[0], tf.TensorArray(tf.float32, size=0)
     for i in tf.range(tf.shape(rows)[0]):
@@ -219,6 +227,12 @@ WRONG = [
         "write without keeping",
         tf.function(write_not_kept, input_signature=SMOOTH),
         "nothing but zeros",
+    ),
+    (
+        "04.3",
+        "write to a growing array",
+        tf.function(write_to_a_growing_array, input_signature=SMOOTH),
+        "no states at all",
     ),
     (
         "04.3",

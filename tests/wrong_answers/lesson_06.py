@@ -92,6 +92,14 @@ def one_argument(dataset, step):
     return dataset.batch(32).map(lambda pair: (step(pair[0]), pair[1]))
 
 
+def label_first(dataset, step):
+    return dataset.batch(32).map(lambda rows, labels: (labels, step(rows)))
+
+
+def steps_on_labels(dataset, step):
+    return dataset.batch(32).map(lambda rows, labels: (step(rows), step(labels)))
+
+
 def mean_of_means(dataset, score):
     means = [tf.reduce_mean(score(batch)) for batch in dataset]
     return sum(means) / len(means)
@@ -130,6 +138,11 @@ def in_a_loop_of_calls(dataset, score):
     one = tf.function(lambda batch: tf.reduce_sum(score(batch)))
     totals = [(one(batch[i : i + 1]), 1) for batch in dataset for i in range(len(batch))]
     return sum(total for total, _ in totals)
+
+
+def a_graph_per_batch(dataset, score):
+    graph = tf.function(score)
+    return tf.reduce_mean(tf.concat([graph(batch) for batch in dataset], axis=0))
 
 
 ROWS = tf.TensorSpec((None, 10), tf.float32)
@@ -172,6 +185,19 @@ def loops_in_python(step, start):
     return follow
 
 
+def a_graph_per_row(step, start):
+    one = tf.function(step)
+
+    def follow(rows):
+        states, state = [], start
+        for row in rows:
+            state = one(state, row)
+            states.append(state)
+        return tf.stack(states)
+
+    return follow
+
+
 def each_from_the_start(step, start):
     return tf.function(
         lambda rows: tf.map_fn(lambda row: step(start, row), rows), input_signature=[ROWS]
@@ -204,6 +230,8 @@ WRONG = [
     ("06.2", "steps on rows of the batch", steps_on_rows_of_the_batch, "runs, one per batch"),
     ("06.2", "another size", another_size, "batches of up to 32"),
     ("06.2", "one argument", one_argument, "your answer raised"),
+    ("06.2", "labels first", label_first, "which of the two comes first?"),
+    ("06.2", "a step on the labels", steps_on_labels, "the rows, which are float32"),
     ("06.3", "mean of means", mean_of_means, "mean of the means of the batches"),
     ("06.3", "loop in Python", loop_in_python, "once to trace it, not once per batch"),
     ("06.3", "sum only", sum_only, "that is the sum"),
@@ -212,12 +240,14 @@ WRONG = [
     ("06.3", "sum of means", sum_of_means, "the result is"),
     ("06.3", "no return", prints_it, "is a `return` missing?"),
     ("06.3", "a loop of calls", in_a_loop_of_calls, "that is the sum"),
+    ("06.3", "a graph per batch", a_graph_per_batch, "wanted: one: the loop in the graph"),
     ("06.4", "no start", no_start, "your answer raised"),
     ("06.4", "no signature", no_signature, "what does the signature say?"),
     ("06.4", "last state", last_state, "every state, one for each row"),
     ("06.4", "zeros first", zeros_first, "the result is wrong"),
     ("06.4", "from the end", from_the_end, "the result is wrong"),
     ("06.4", "loops in Python", loops_in_python, "one trace for all numbers of rows"),
+    ("06.4", "a graph per row", a_graph_per_row, "wanted: one: the loop in the graph"),
     ("06.4", "each from the start", each_from_the_start, "the result is wrong"),
     ("06.4", "answers at once", answers_at_once, "a function of rows"),
 ]

@@ -265,6 +265,16 @@ def returns_the_loss(step, model, optimizer):
     return tick
 
 
+def returns_both(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+
+    @tf.function(input_signature=SHAPES)
+    def tick(row, batch, labels):
+        return step(batch, labels), model(row)
+
+    return tick
+
+
 def only_answers(step, model, optimizer):
     optimizer.build(model.trainable_variables)
 
@@ -312,6 +322,7 @@ WRONG = [
     ("07.3", "one trace per size", one_trace_per_size, "for any number of rows in a batch"),
     ("07.3", "a graph per tick", a_graph_per_tick, "make the tf.function once"),
     ("07.3", "returns the loss", returns_the_loss, "the result is wrong"),
+    ("07.3", "returns both", returns_both, "wanted: the answer alone"),
     ("07.3", "only answers", only_answers, "the answer before the step"),
     ("07.3", "answers nothing", answers_nothing, "is a `return` missing?"),
     ("07.4", "Python loop", python_loop, "calls of a graph for one epoch"),

@@ -201,6 +201,11 @@ def as_an_array(session, weights, model):
     return lambda rows: graph(rows).numpy()
 
 
+def fifty_rows_a_run(session, x, fetches, rows):
+    parts = [session.run(fetches, {x: rows[i : i + 50]}) for i in range(0, len(rows), 50)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in fetches}
+
+
 WRONG = [
     ("08.1", "builds in the call", builds_in_the_call, "build before the function returns"),
     ("08.1", "outside the graph", outside_the_graph, "session.graph.as_default()"),
@@ -209,7 +214,8 @@ WRONG = [
     ("08.1", "initializes", initializes, "does not hold the trained weights any more"),
     ("08.1", "a run per row", a_run_per_row, "one run per call"),
     ("08.1", "scores at once", scores_at_once, "make_scorer returned a"),
-    ("08.2", "a run per fetch", a_run_per_fetch, "one run can fetch all of them"),
+    ("08.2", "a run per fetch", a_run_per_fetch, "and fetch all of them"),
+    ("08.2", "half the rows that a run may take", fifty_rows_a_run, "a run may take 100 rows"),
     ("08.2", "all in one run", all_in_one_run, "at most 100 rows in one run"),
     ("08.2", "drops the rest", drops_the_rest, "instead of"),
     ("08.2", "a list of parts", a_list_of_parts, "a list; wanted: a dict with the keys"),

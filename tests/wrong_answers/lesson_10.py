@@ -225,7 +225,13 @@ def no_help(signature):
     return answer
 
 
+def wants_float64(model, path):
+    features = keras.InputSpec(shape=(None, 10), dtype="float64", name="features")
+    model.export(path, input_signature=[features], verbose=False)
+
+
 WRONG = [
+    ("10.2", "wants float64", wants_float64, "refuses a float32 tensor"),
     (
         "10.1",
         "loads each time",

@@ -2,7 +2,10 @@
 
 import functools
 import os
+import tempfile
 import threading
+
+import keras
 
 
 def stamp(path):
@@ -248,7 +251,53 @@ def lru_only(load):
     return functools.lru_cache(load)
 
 
+def keeps_one_at_least(load, limit):
+    held = {}
+
+    def get(path):
+        size = os.stat(path).st_size
+        old = held.pop(path, (None,))
+        held[path] = stamp(path), size, old[2] if old[0] == stamp(path) else load(path)
+        while len(held) > 1 and sum(size for _, size, _ in held.values()) > limit:
+            held.pop(next(iter(held)))
+        return held[path][2]
+
+    return get
+
+
+def keeps_old_versions(load, limit):
+    held = {}
+
+    def get(path):
+        key = path, stamp(path)
+        held[key] = held.pop(key, None) or (key[1][1], load(path))
+        model = held[key][1]
+        while sum(size for size, _ in held.values()) > limit:
+            held.pop(next(iter(held)))
+        return model
+
+    return get
+
+
+def loads_for_each_fold(model, train, test, folds):
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(f"{folder}/start.keras")
+        losses = []
+        for fold in folds:
+            train(fold)
+            losses.append(test(fold))
+            start = keras.models.load_model(f"{folder}/start.keras")
+            pairs = zip(model.variables, start.variables, strict=True)
+            optimizers = (model.optimizer.variables, start.optimizer.variables)
+            for variable, value in (*pairs, *zip(*optimizers, strict=True)):
+                variable.assign(value)
+    return losses
+
+
 WRONG = [
+    ("11.1", "keeps one at least", keeps_one_at_least, "it is returned and not kept"),
+    ("11.1", "keeps old versions", keeps_old_versions, "goes at once"),
+    ("11.2", "loads for each fold", loads_for_each_fold, "model loads during the folds"),
     ("11.1", "never forgets", never_forgets, "bytes are held, with a limit of"),
     ("11.1", "never looks", never_looks, "its size did not"),
     ("11.1", "looks at the size", looks_at_the_size, "its size did not"),

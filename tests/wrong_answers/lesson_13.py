@@ -205,7 +205,38 @@ def as_a_graph(model):
     return tf.function(model)
 
 
+def a_view_into_the_interpreter(content):
+    engines = {}
+
+    def answer(rows):
+        if len(rows) not in engines:
+            engines[len(rows)] = own_model.litert_interpreter(content, rows.shape)
+        engine = engines[len(rows)]
+        engine.set_tensor(engine.get_input_details()[0]["index"], rows)
+        engine.invoke()
+        return np.asarray(engine.tensor(engine.get_output_details()[0]["index"])()).view()
+
+    return answer
+
+
+def one_array_for_all(content):
+    engines, answers = {}, np.zeros((100, 1), "float32")
+
+    def answer(rows):
+        if len(rows) not in engines:
+            engines[len(rows)] = own_model.litert_interpreter(content, rows.shape)
+        engine = engines[len(rows)]
+        engine.set_tensor(engine.get_input_details()[0]["index"], rows)
+        engine.invoke()
+        answers[: len(rows)] = engine.get_tensor(engine.get_output_details()[0]["index"])
+        return answers[: len(rows)]
+
+    return answer
+
+
 WRONG = [
+    ("13.2", "one array for all answers", one_array_for_all, "after the later calls"),
+    ("13.2", "a view", a_view_into_the_interpreter, "reference to internal data"),
     ("13.1", "eagerly", eager, "look at the candidates below XLA"),
     ("13.1", "a graph", one_graph, "look at the candidates below XLA"),
     ("13.1", "a graph per request", a_graph_per_request, "prepare outside of the score"),
@@ -227,7 +258,7 @@ WRONG = [
     ("13.3", "never None", never_none, "adds more memory than arithmetic"),
     ("13.3", "forgets to return", forgets_to_return, "is a `return` missing?"),
     ("13.4", "the kernel turned", kernel_turned, "the result is wrong"),
-    ("13.4", "every window", every_window, "your answer raised"),
+    ("13.4", "every window", every_window, "take every second window"),
     ("13.4", "no bias", no_bias, "the result is wrong"),
     ("13.4", "eagerly", eager_images, "NumPy alone"),
     ("13.4", "as a graph", as_a_graph, "NumPy alone"),

@@ -120,7 +120,7 @@ def _check_per_layer(per_layer: Any) -> str:
     if layers > 1 and abs(got / wanted - layers) < 0.02:
         seen = f"{got:g}, which is what {layers} layers cost"
         raise NotYet(seen, f"one layer: divide by {layers}", LAYERS)
-    if got > 1.15 * wanted and got >= 0.9 * calls_of_10 / 10:
+    if got > 1.1 * wanted:
         reason = "the difference that one more layer makes: a call costs something by itself"
         raise NotYet(f"{got:g}", reason, LAYERS)
     if abs(got - wanted) > 0.1 * wanted:

@@ -229,7 +229,9 @@ def _states(smooth: Any, rows: Any, keep: float) -> Any:
             if says(error, *wordings):
                 raise NotYet(seen, wanted, LOOPS) from None
         raise
+    wanted = "`out = out.write(i, state)`: write returns the array to go on with"
+    if not is_nothing(got) and np.shape(got)[:1] == (0,):
+        raise NotYet("no states at all", wanted, LOOPS)
     if not is_nothing(got) and np.shape(got) == rows.shape and not np.any(got):
-        wanted = "`out = out.write(i, state)`: write returns the array to go on with"
         raise NotYet("nothing but zeros", wanted, LOOPS)
     return got

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from ...measure.count import count
 from .engine import (
     EXERCISE_TEXT,
     NotYet,
@@ -39,6 +40,8 @@ def _counted_step() -> tuple[Callable, list[tuple]]:
 
     def step(x: Any) -> Any:
         x = tf.convert_to_tensor(x)
+        if x.dtype != tf.float32:
+            raise NotYet(f"the step got {x.dtype.name}", "the rows, which are float32", ORDER)
         return tf.ensure_shape(tf.numpy_function(run, [x], tf.float32), x.shape)
 
     return step, shapes
@@ -216,7 +219,10 @@ def _check_pairs(got: list, n: int, fewest: int) -> None:
             raise NotYet("elements that are not pairs", wanted, EXERCISE_TEXT)
         seen += np.size(element[1])
     if seen != n:
-        wanted = f"{n}: is the last, smaller batch dropped?"
+        if seen > n:
+            wanted = f"{n}: which of the two comes first?"
+        else:
+            wanted = f"{n}: is the last, smaller batch dropped?"
         raise NotYet(f"{seen} labels for {n} rows", wanted, ORDER)
     if len(got) != fewest:
         raise NotYet(f"{len(got)} elements for {n} rows", f"{fewest} batches of up to 32", ORDER)
@@ -258,7 +264,9 @@ def _check_mean(mean_score: Any, n: int, size: int) -> None:
         return tf.reduce_sum(batch, axis=1) * tf.abs(batch[:, 0])
 
     dataset = tf.data.Dataset.from_tensor_slices(rows).batch(size)
-    got = expect_number(mean_score(dataset, score), LOOP)
+    with count() as calls:
+        answer = mean_score(dataset, score)
+    got = expect_number(answer, LOOP)
     scores = rows.sum(axis=1) * abs(rows[:, 0])
     wanted = float(scores.mean())
     where = f"for {n} rows in batches of {size}"
@@ -282,6 +290,13 @@ def _check_mean(mean_score: Any, n: int, size: int) -> None:
     if len(runs) > MOST_TRACES:
         seen = f"{where}, the Python code of `score` ran {len(runs)} times"
         raise NotYet(seen, "a loop in the graph: once to trace it, not once per batch", LOOP)
+    _check_one_call(len(calls.calls), where)
+
+
+def _check_one_call(calls: int, where: str) -> None:
+    """Raise `NotYet` if Python called a graph again and again: the loop is not in it."""
+    if calls > 1:  # none is counted for a concrete function
+        raise NotYet(f"{where}, {calls} calls of a graph", "one: the loop in the graph", LOOP)
 
 
 # ---- 06.4 ----
@@ -330,7 +345,8 @@ def _check_states(make_follow: Any, width: int) -> None:
         for row in rows:
             state = np.tanh(0.7 * state + row @ mix)
             states.append(state)
-        got = follow(tf.constant(rows))
+        with count() as calls:
+            got = follow(tf.constant(rows))
         expect_result(got, "every state", LOOP, name="follow")
         shape = tuple(np.shape(got))
         if shape != (n, width):
@@ -338,6 +354,7 @@ def _check_states(make_follow: Any, width: int) -> None:
             raise NotYet(seen, f"{(n, width)}: every state, one for each row", LOOP)
         agree(got, np.stack(states), f"for {n} rows", LOOP)
         traced = traced or len(runs)
+        _check_one_call(len(calls.calls), f"for {n} rows")
     if len(runs) > max(traced, 1):
         seen = (
             f"the Python code of `step` ran {len(runs)} times, {traced} of them in the first call"

@@ -16,6 +16,7 @@ from .engine import (
     fresh_rows,
     is_close,
     reject_slips,
+    type_of,
 )
 
 TRACES = "What changes from step to step?"
@@ -255,6 +256,9 @@ def _check_answer(got: Any, before: Any, after: Any, where: str) -> None:
     import numpy as np
 
     expect_result(got, "the answer", TICK, name="tick")
+    if isinstance(got, tuple | list):
+        seen = f"tick returned {type_of(got)} with {len(got)} parts"
+        raise NotYet(seen, "the answer alone", TICK)
     is_right = np.shape(got) == np.shape(after) and np.allclose(got, after, rtol=1e-4, atol=1e-6)
     is_early = np.shape(got) == np.shape(before) and np.allclose(got, before, rtol=1e-4, atol=1e-6)
     if is_early and not is_right:

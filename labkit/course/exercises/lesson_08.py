@@ -225,7 +225,7 @@ def _fetch_for(fetch_all: Callable, n: int) -> None:
     if seen.session_runs > needed:
         raise NotYet(
             f"{seen.session_runs} session runs for {n} rows and {len(fetches)} fetches",
-            f"{needed}: one run can fetch all of them",
+            f"{needed}: a run may take {MAX_ROWS} rows, and fetch all of them",
             RUN,
         )
     if seen.graph_ops:
@@ -264,9 +264,8 @@ def _expect_names(got: Any, fetches: dict) -> None:
     ),
 )
 def _check_setter(make_setter: Any) -> str:
-    program = _new_program()
     for index in (1, 3):
-        _set_twice(make_setter, program, index)
+        _set_twice(make_setter, _new_program(), index)
     return "the value arrives, and the graph stays as it is"
 
 
@@ -312,7 +311,6 @@ def _set_twice(make_setter: Callable, program: _Program, index: int) -> None:
             "none: make the assignment once, before the function returns, and feed it",
             GROWS,
         )
-    program.values[index] = new[1]
 
 
 # ---- 08.4 ----

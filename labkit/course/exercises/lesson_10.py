@@ -194,7 +194,21 @@ def _check_export_for(export_for: Any) -> str:
                 data = fresh_rows(size)
                 [output] = score(features=data).values()
                 agree(output, model(data), f"for {size} rows", SIGNATURE)
+            _expect_float32(score)
     return "it takes features, any number of rows, and gives the answers of the model"
+
+
+def _expect_float32(score: Any) -> None:
+    """Expect that the signature takes a float32 tensor: an array would be cast to any dtype."""
+    import tensorflow as tf
+
+    wanted = score.structured_input_signature[1]["features"].dtype
+    if wanted != tf.float32:
+        raise NotYet(
+            f"it wants {wanted.name}, and refuses a float32 tensor",
+            "float32, as the model takes",
+            SIGNATURE,
+        )
 
 
 def _price_model(n: int) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from ...measure.count import count
 from ...show.errors import kind_in_words
 from .engine import (
     NotYet,
@@ -64,6 +65,9 @@ class _RecordedCache:
             )
         return model.text
 
+    def models_held(self) -> int:
+        return len(self._alive)
+
     def bytes_held(self) -> int:
         return sum(model.size for model in self._alive)
 
@@ -110,6 +114,8 @@ def _check_make_get(make_get: Any) -> str:
         _use_one_file(make_get, paths[0])
         _use_a_file_whose_time_is_put_back(make_get, paths[0])
         _use_six_files(make_get, paths)
+        _change_one_file_three_times(make_get, paths[0])
+        _use_a_file_that_is_too_large(make_get, paths)
     return (
         "loaded when new or changed, never more bytes than the limit, "
         "the one used longest ago goes first"
@@ -136,6 +142,44 @@ def _use_one_file(make_get: Callable, path: Path) -> None:
     loads = len(cache.loaded)
     if loads != 3:
         raise NotYet(f"{loads} loads for a file that changed twice", "3", CACHE)
+
+
+def _change_one_file_three_times(make_get: Callable, path: Path) -> None:
+    """Change a file and ask for it, three times, and expect that only its last model is held."""
+    cache = _RecordedCache(make_get, limit=1000)
+    for _ in range(3):
+        _change(path)
+        cache.get_text(path)
+    gc.collect()  # a model may only wait for the collector
+    held = cache.models_held()
+    if held > 1:
+        raise NotYet(
+            f"one file changed, and {held} models of it are held",
+            "one: a model whose file has changed goes at once",
+            CACHE,
+        )
+
+
+def _use_a_file_that_is_too_large(make_get: Callable, paths: list[Path]) -> None:
+    """Ask for a file that fits, and for one that is larger than the limit."""
+    small, large = paths[:2]
+    write_text(small, "small")
+    write_text(large, "much too large " * 10)
+    limit = 10
+    cache = _RecordedCache(make_get, limit)
+    for path in (small, large):
+        if cache.get_text(path) != read_text(path):
+            raise NotYet(
+                "get returned the model of another file", "that of the path asked for", CACHE
+            )
+    gc.collect()
+    held = cache.bytes_held()
+    if held > limit:
+        raise NotYet(
+            f"a file of {large.stat().st_size} bytes is held, and the limit is {limit}",
+            "it is returned and not kept",
+            CACHE,
+        )
 
 
 def _use_a_file_whose_time_is_put_back(make_get: Callable, path: Path) -> None:
@@ -260,8 +304,14 @@ class _Validation:
 
     def use(self, cross_validate: Callable) -> Any:
         """Return what the answer returns; raise `NotYet` for what it does on the way."""
-        with mock.patch.object(self.model, "compile", _compile_again):
+        with mock.patch.object(self.model, "compile", _compile_again), count() as seen:
             losses = cross_validate(self.model, self._train_asked, self._test_asked, [*self.folds])
+        if seen.model_loads:
+            raise NotYet(
+                f"model loads during the folds: {seen.model_loads}",
+                "none: put back what a training changes",
+                TRAINING,
+            )
         wanted = ["train", "test"] * len(self.folds)
         if self._asked != wanted:
             raise NotYet(

@@ -242,6 +242,7 @@ def _check_load_with_retries(load_with_retries: Any) -> str:
             for failures in (*range(tries), 3 * tries + 9):
                 _retry(load_with_retries, tries, longest, failures)
     _retry(lambda load, pause, *_: load_with_retries(load, pause), 9, 60, 100)  # as in the stub
+    _expect_a_result_that_is_false(load_with_retries)
     _expect_interruptible(load_with_retries)
     return "bounded tries, pauses that double up to the limit, and the last error comes out"
 
@@ -302,6 +303,24 @@ def _expect_pauses(pauses: list[float], wanted: list[int], where: str) -> None:
         raise NotYet(
             f"{where}, the pauses were {pauses}",
             f"{wanted}: each twice the one before, but none above longest",
+            SWAP,
+        )
+
+
+def _expect_a_result_that_is_false(load_with_retries: Callable) -> None:
+    """Expect that a load which returns 0 is not taken for one that failed."""
+    calls = []
+
+    def load() -> int:
+        calls.append(1)
+        return 0
+
+    got = load_with_retries(load, lambda seconds: None, 3, 8)
+    if len(calls) != 1 or got != 0:
+        raise NotYet(
+            f"load returned 0 and raised nothing; it was called {len(calls)} times, and {got!r} "
+            "came back",
+            "one call, and 0: only an Exception is worth another try",
             SWAP,
         )
 

@@ -5,6 +5,7 @@ import importlib.util
 import itertools
 import math
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -126,8 +127,10 @@ def _check_make_engine(make_engine: Any) -> str:
         answer = expect_function(
             make_engine(content), "make_engine", "a function that takes rows (n, 20)", BREAKS
         )
-        for size in sizes:
-            _answer_batch(answer, model, size, made)
+        given = [_answer_batch(answer, model, size, made) for size in sizes]
+    for batch, got in given:  # once more: a later call must change no answer that was given
+        where = f"for {len(batch)} rows, after the later calls"
+        agree(got, model(batch), where, BREAKS)
     _expect_one_preparation_a_size(made["allocate_tensors"], sizes)
     return "one invoke for each batch, one preparation for each number of rows, results equal"
 
@@ -173,8 +176,11 @@ def _counting(method: Callable, name: str, calls: Counter) -> Callable:
     return counted
 
 
-def _answer_batch(answer: Callable, model: Any, size: int, made: Counter) -> None:
-    """Compare the answers to one batch, and look at how many times the engine ran."""
+_BY_LITERT = "LiteRT's answers, from `content`, by set_tensor, invoke and get_tensor"
+
+
+def _answer_batch(answer: Callable, model: Any, size: int, made: Counter) -> tuple[Any, Any]:
+    """Compare the answers to one batch, look at how many times the engine ran, and return both."""
     batch = signed_rows(size)
     before = made["invoke"]
     got = answer(batch)
@@ -184,9 +190,10 @@ def _answer_batch(answer: Callable, model: Any, size: int, made: Counter) -> Non
     agree(got, model(batch), f"for {size} rows", BREAKS)
     ran = made["invoke"] - before
     if ran == 0:
-        raise NotYet("no interpreter was invoked", "LiteRT's answers, from `content`", BREAKS)
+        raise NotYet("no interpreter was invoked", _BY_LITERT, BREAKS)
     if ran > 1:
         raise NotYet(f"{ran} calls of invoke for {size} rows", "one for all of them", BREAKS)
+    return batch, got
 
 
 def _expect_one_preparation_a_size(prepared: int, sizes: list[int]) -> None:
@@ -326,6 +333,21 @@ def _new_convolutions() -> tuple[Any, int]:
     return _with_random_biases(model), side
 
 
+def _see(answer: Callable, batch: Any, columns: int) -> Any:
+    """Call the learner's function; explain the error of a last product that does not fit."""
+    try:
+        return answer(batch)
+    except ValueError as error:
+        sizes = re.search(r"size (\d+) is different from (\d+)", f"{error}")
+        if sizes is None or int(sizes[1]) != columns:
+            raise
+        raise NotYet(
+            f"before the last layer your array has {int(sizes[2]):,} columns",
+            f"{columns}: take every second window, and make one row of each image",
+            EIGHT_WAYS,
+        ) from error
+
+
 def _see_images(make_seer: Callable) -> int:
     """Compare the answers to images, and return the number of Python calls for one."""
     model, side = _new_convolutions()
@@ -335,7 +357,7 @@ def _see_images(make_seer: Callable) -> int:
     )
     with _watched_interpreters() as used:
         for batch in (images[:1], images):
-            got = answer(batch)
+            got = _see(answer, batch, model.layers[-1].kernel.shape[0])
             agree(got, model(batch), f"for {len(batch)} images of {side} by {side}", EIGHT_WAYS)
     if used["invoke"]:
         raise NotYet("a LiteRT interpreter was invoked", "NumPy alone", EIGHT_WAYS)

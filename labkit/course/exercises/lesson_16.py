@@ -212,6 +212,15 @@ def _check_open_service(open_service: Any) -> str:
     return "loaded once, at most two traces for all requests, and each request replays a graph"
 
 
+def _why_traced(traces: int, sizes: list[int]) -> str:
+    """Return what makes that many traces in requests of these sizes."""
+    if traces > len(sizes):
+        return "predict builds a pipeline in each call"
+    if traces == len(sizes):
+        return "a function made in the request is new each time"
+    return "each size is a key of its own"
+
+
 def _serve(model: Any, path: Path, handle: Callable[[Any], Any]) -> None:
     """Send requests of several sizes, and count what they take."""
     from ...measure.count import count
@@ -225,8 +234,7 @@ def _serve(model: Any, path: Path, handle: Callable[[Any], Any]) -> None:
     if requests.traces > MOST_TRACES:
         raise NotYet(
             f"{requests.traces} traces in {len(sizes)} requests",
-            "one graph for any number of rows: predict builds a pipeline in each call, a function "
-            "made in the request is new each time, and each size is a key of its own",
+            f"one graph for any number of rows: {_why_traced(requests.traces, sizes)}",
             LOOP,
         )
     row = fresh_rows(1)
