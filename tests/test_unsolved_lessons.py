@@ -9,27 +9,16 @@ from kernels import client, kernel_environment
 from labkit.course.workspace import make_workspace
 
 # On a busy machine a measurement may leave open which candidate is faster. Here each one does, so
-# that a cell that counts on an answer fails in every run and not in one of fifty. And nothing that
-# is measured is compared here, so a growth and a profile call a few times only.
-STARTUP = """
-from labkit.measure import growth, profile, results
+# that a cell that counts on an answer fails in every run and not in one of fifty.
+UNDECIDED = """
+from labkit.measure import results
 
 
 def undecided(comparison, *names, decide=results.Comparison.is_faster, **limit):
     return results.Finding(None, decide(comparison, *names, **limit).measured)
 
 
-def median_of_one_call(fn, calls, measure=growth._median_cost):
-    return measure(fn, 1)
-
-
-def profile_of_two_calls(fn, calls, measure=profile._profile):
-    return measure(fn, 2)
-
-
 results.Comparison.is_faster = undecided
-growth._median_cost = median_of_one_call
-profile._profile = profile_of_two_calls
 """
 
 LESSONS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
@@ -53,7 +42,7 @@ class _Unsolved:
         environment = kernel_environment(home, **unsolved)
         startup = home / "ipython" / "profile_default" / "startup"
         startup.mkdir(parents=True)
-        (startup / "unsolved.py").write_text(STARTUP, encoding="utf-8")
+        (startup / "undecided.py").write_text(UNDECIDED, encoding="utf-8")
         client(notebook, tmp_path / "workspace").execute(env=environment)
 
 
