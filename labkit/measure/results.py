@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -257,6 +258,8 @@ class Comparison(Result):
             return False  # also where it is not known
         if len(self.samples[self.baseline]) < ROUNDS_TO_WIDEN:
             return False
+        if os.environ.get("LABKIT_ROUNDS"):
+            return False  # the tests of the lessons: a run goes on until it is decided
         return not 1 / DIFFERENT < ratio.value < DIFFERENT
 
     def _range_of_all_calls(self, name: str, than: str) -> Interval:
