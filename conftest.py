@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernels import BUDGET, SHELL, kernel_environment, set_variables
+from kernels import SHELL, kernel_environment, set_variables
 
 ROOT = Path(__file__).resolve().parent
 pytest_plugins = ["scopes"]  # tools/scopes.py: durations, order, the fast part
@@ -54,8 +54,7 @@ def _execute_cell_input(self: Any, cell_input: str, allow_stdin: bool | None = N
 
 def _start_like_lab(*args: Any, **kwargs: Any) -> Any:
     # A folder for each kernel: no lesson shows in its progress table what another one recorded.
-    home = tempfile.mkdtemp(dir=_homes.name)
-    kwargs.setdefault("env", kernel_environment(home, LABKIT_BUDGET=BUDGET))
+    kwargs.setdefault("env", kernel_environment(tempfile.mkdtemp(dir=_homes.name)))
     try:
         return _start_new_kernel(*args, **{**kwargs, "startup_timeout": 60})
     except RuntimeError:

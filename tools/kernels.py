@@ -40,11 +40,6 @@ VARIABLES: dict[str, str | None] = {
     "TF_CPP_MIN_LOG_LEVEL": None,  # labkit sets it; another level adds log lines to the outputs
 }
 
-# The value of LABKIT_BUDGET in the tests: after this part of its budget a comparison ends if it is
-# decided. If it is not, it gets the whole budget, and more as LABKIT_ROUNDS says.
-# A part below 1 made claims of a trial undecided beside other programs.
-BUDGET = "1"
-
 
 def kernel_environment(folder: str | os.PathLike[str], **changes: str | None) -> dict[str, str]:
     """Return the environment of a notebook kernel that keeps its own files in `folder`.

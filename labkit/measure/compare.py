@@ -85,9 +85,8 @@ def timeit(
     name = getattr(fn, "__name__", type(fn).__name__).replace("<lambda>", "call")
     options = rounds.Options(budget, setup, number, sync, collect_garbage)
     run = rounds.Run({name: fn}, options, random.Random())
-    outcome = run.outcome
-    run.is_decided = lambda early: early and Timing(name, outcome.samples[name]).is_decided()
     run.measure(lambda: False, _shows_progress(progress, budget))
+    outcome = run.outcome
     return Timing(
         name,
         outcome.samples[name],
@@ -217,7 +216,7 @@ def compare(
     def check_results(results: dict[str, Any]) -> None:
         run.check_results(results, baseline, check)
 
-    run.is_decided = lambda early: result().is_decided(early)
+    run.is_decided = lambda: result().is_decided()
     run.measure(
         lambda: result().can_stop(),
         _shows_progress(progress, budget),

@@ -60,7 +60,7 @@ class ProcessorMeter:
             self._seconds[name] = self._processor[name] = 0.0
         self._before = self._read()
 
-    def stop(self, seconds: float) -> ProcessorUse:
+    def so_far(self, seconds: float) -> ProcessorUse:
         """Return what was seen in these seconds since `start`."""
         waiting = {}
         for name, total in self._seconds.items():

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -30,7 +29,6 @@ from .stats import (
 
 STRICT = 10  # times less often wrong: what a run that ends early must show
 DECIDED = 1.4  # the ends of an interval, as a ratio: what is twice as far from a bound is decided
-ENOUGH_SAMPLES = 16  # for a median: what a run needs that ends early
 NARROW = 1.1  # the ends of an interval, as a ratio: as good as a learner needs that far from 1
 FEW_ROUNDS = 4  # fewer, and an interval says little: the range of all calls may say more
 PARTED = 1.25  # times: mean and median so far apart are two different answers
@@ -131,10 +129,6 @@ class Timing(Result):
         callable moves with the machine. To say which of two is faster, use `labkit.compare`.
         """
         return Interval(median_of(self.samples), *quartiles(self.samples))
-
-    def is_decided(self) -> bool:
-        """Return whether more samples would hardly move the median: the middle half is narrow."""
-        return len(self.samples) >= ENOUGH_SAMPLES and self.median.low > self.median.high / DECIDED
 
     @property
     def table(self) -> Table:
@@ -258,8 +252,6 @@ class Comparison(Result):
             return False  # also where it is not known
         if len(self.samples[self.baseline]) < ROUNDS_TO_WIDEN:
             return False
-        if os.environ.get("LABKIT_ROUNDS"):
-            return False  # the tests of the lessons: a run goes on until it is decided
         return not 1 / DIFFERENT < ratio.value < DIFFERENT
 
     def _range_of_all_calls(self, name: str, than: str) -> Interval:
@@ -356,7 +348,8 @@ class Comparison(Result):
         Nearer candidates get the whole budget. To stop as soon as a verdict appears would prefer
         the runs in which it is wrong.
         """
-        for name, ratio in self._stricter.ratio.items():
+        strict = replace(self, confidence=1 - (1 - self.confidence) / STRICT)
+        for name, ratio in strict.ratio.items():
             is_far = ratio.low > FAR or ratio.high < 1 / FAR
             if not is_far:
                 return False
@@ -367,20 +360,13 @@ class Comparison(Result):
                 return False
         return True
 
-    @property
-    def _stricter(self) -> "Comparison":
-        """The same comparison with the confidence of a run that ends early."""
-        return replace(self, confidence=1 - (1 - self.confidence) / STRICT)
-
-    def is_decided(self, early: bool = False) -> bool:
+    def is_decided(self) -> bool:
         """Return whether more rounds than the budget allows would decide nothing else.
 
         That is for the tests of the lessons, which compare what is claimed: the interval of each
         pair is so narrow that it decides a claim whose bound lies twice as far. Nearer ones are not
-        compared. A run that ends early is looked at more often, and needs a stricter confidence.
+        compared.
         """
-        if early:
-            return self._stricter.is_decided()
         if self.interrupted or self.retraced:
             return False
         pairs = itertools.combinations(self.samples, 2)

@@ -48,8 +48,7 @@ class Options:
 
     `LABKIT_BUDGET` and `LABKIT_ROUNDS` are for those who run lessons as tests: a part of the
     budget is enough where no verdict counts, and where one does, a busy machine gets the rounds it
-    needs: more than the budget allows, until the run is decided or has as many. Both together: a
-    run that is not decided after the part goes on to the whole budget, and then beyond it.
+    needs: more than the budget allows, until the run is decided or has as many.
     """
 
     budget: float = 1.0
@@ -58,7 +57,6 @@ class Options:
     sync: str | Callable = "auto"
     collect_garbage: bool = False
     wanted_rounds: int = 0
-    longest: float = 0.0  # seconds: how long a run goes on that is not decided
 
     def __post_init__(self) -> None:
         check_budget(self.budget)
@@ -68,10 +66,8 @@ class Options:
                 "with setup every sample is one call, because a call may change its input: "
                 "leave number out"
             )
-        whole = self.budget
         self.budget *= float(os.environ.get("LABKIT_BUDGET") or 1)
         self.wanted_rounds = int(os.environ.get("LABKIT_ROUNDS") or 0)
-        self.longest = max(whole, self.budget) if self.wanted_rounds else self.budget
 
 
 @dataclass
@@ -102,7 +98,7 @@ class Run:
         self.outcome = Outcome({name: [] for name in candidates})
         self.overhead = dict.fromkeys(candidates, 0.0)  # seconds to subtract from each call
         self.meter = ProcessorMeter(list(candidates))
-        self.is_decided: Callable[[bool], bool] = lambda early: False
+        self.is_decided: Callable[[], bool] = lambda: False
         self._next_look = 0.0  # seconds of the budget: when to ask that again
         self._last_sample: dict[str, float] = {}  # seconds of the whole sample
         self._second_calls: dict[str, float] = {}  # seconds
@@ -333,8 +329,10 @@ class Run:
             spent = self._spent
             if looks and spent >= looks[0]:
                 looks = [at for at in looks if at > spent]
-                if self._rounds_taken >= least_rounds and can_stop():
-                    return
+                if self._rounds_taken >= least_rounds:
+                    self._watch_processor()
+                    if can_stop():
+                        return
             if spent - collected > COLLECT_EVERY:
                 collected = spent
                 with stop.deferred():
@@ -365,14 +363,14 @@ class Run:
         spent = self._spent
         if spent < self.options.budget:
             return True
-        is_early = spent < self.options.longest
-        if not is_early and self._rounds_taken >= self.options.wanted_rounds:
+        if self._rounds_taken >= self.options.wanted_rounds:
             return False
         if self._rounds_taken >= LOOK_FROM and spent >= self._next_look:
             self._next_look = LOOK_AFTER * spent
-            if self.is_decided(is_early):
+            self._watch_processor()
+            if self.is_decided():
                 return False
-        return spent < 5 * self.options.longest
+        return spent < 5 * self.options.budget
 
     def _take_round(self, order: list[str]) -> bool:
         """Take one sample of each candidate; return False where the budget ends before."""
@@ -394,7 +392,7 @@ class Run:
         """Return whether a sample of this candidate would end in time."""
         if self._rounds_taken < self.options.wanted_rounds:
             return True
-        return self._spent + self._last_sample[name] <= OVERRUN * self.options.longest
+        return self._spent + self._last_sample[name] <= OVERRUN * self.options.budget
 
     def _sample(self, name: str, number: int, arguments: tuple) -> float:
         """Return the seconds per call over `number` calls."""
@@ -419,11 +417,15 @@ class Run:
 
     # ---- after the rounds ----
 
+    def _watch_processor(self) -> None:
+        """Note who has used the processor since the first round: intervals depend on it."""
+        self.outcome.processor = self.meter.so_far(clock() - self._rounds_begin)
+
     def _complete(self) -> None:
         """Note what is to be known about the samples."""
         self.outcome.seconds = self._spent
         if not math.isnan(self._rounds_begin):
-            self.outcome.processor = self.meter.stop(clock() - self._rounds_begin)
+            self._watch_processor()
         if not self._rounds_taken:
             self._use_second_calls()
         self._note_ties()

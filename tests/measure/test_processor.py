@@ -48,7 +48,7 @@ def test_the_work_of_others_is_that_of_all_less_our_own(machine):
     machine.work(2, user=6, idle=4)
     machine.work(3, user=2, system=1, idle=7)
     machine.own += 5
-    assert meter.stop(10).others == pytest.approx((9 - 5) / 20)
+    assert meter.so_far(10).others == pytest.approx((9 - 5) / 20)
 
 
 def test_cores_that_this_process_may_not_use_do_not_count(machine):
@@ -56,7 +56,7 @@ def test_cores_that_this_process_may_not_use_do_not_count(machine):
     meter.start()
     machine.work(0, user=10)
     machine.work(1, system=10)
-    assert meter.stop(10).others == 0
+    assert meter.so_far(10).others == 0
 
 
 @pytest.mark.parametrize(
@@ -77,17 +77,17 @@ def test_what_is_work(machine, kind, counts):
     meter = ProcessorMeter(["a"])
     meter.start()
     machine.work(2, **{kind: 4.0})
-    assert meter.stop(10).others == pytest.approx(0.2 if counts else 0)
+    assert meter.so_far(10).others == pytest.approx(0.2 if counts else 0)
 
 
 def test_the_share_is_one_of_a_whole_whatever_the_readings(machine):
     meter = ProcessorMeter(["a"])
     meter.start()
     machine.work(2, user=500)
-    assert meter.stop(10).others == 1
+    assert meter.so_far(10).others == 1
     meter.start()
     machine.own += 3  # the two are read one after the other, and do not tally
-    assert meter.stop(10).others == 0
+    assert meter.so_far(10).others == 0
 
 
 def test_without_a_reading_the_share_is_unknown(machine, monkeypatch):
@@ -98,7 +98,7 @@ def test_without_a_reading_the_share_is_unknown(machine, monkeypatch):
     monkeypatch.setattr(psutil, "cpu_times", fails)
     meter.start()
     meter.add("a", 1.0, 0.5)
-    use = meter.stop(10)
+    use = meter.so_far(10)
     assert math.isnan(use.others)
     assert use.waiting == {"a": 0.5}
     assert not use.busy
@@ -108,13 +108,13 @@ def test_a_reading_that_fails_at_the_end_leaves_the_share_unknown(machine, monke
     meter = ProcessorMeter(["a"])
     meter.start()
     monkeypatch.setattr(psutil, "cpu_times", lambda percpu: [])  # no such core any more
-    assert math.isnan(meter.stop(10).others)
+    assert math.isnan(meter.so_far(10).others)
 
 
 def test_no_time_at_all_has_no_share(machine):
     meter = ProcessorMeter(["a"])
     meter.start()
-    assert math.isnan(meter.stop(0).others)
+    assert math.isnan(meter.so_far(0).others)
 
 
 def test_where_a_system_tells_nothing_about_cores_all_of_them_count(monkeypatch):
@@ -136,7 +136,7 @@ def test_waiting_is_the_share_in_which_nothing_was_computed(machine):
     meter.add("a", 2.0, 1.0)
     meter.add("b", 3.0, 6.0)  # two threads computed
     meter.add("c", 1.0, 0.0)
-    assert meter.stop(10).waiting == {"a": 0.25, "b": 0.0, "c": 1.0}
+    assert meter.so_far(10).waiting == {"a": 0.25, "b": 0.0, "c": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -221,5 +221,5 @@ def test_a_reading_that_is_refused_does_not_end_a_comparison(computing, monkeypa
 def test_a_real_machine_can_be_read():
     meter = ProcessorMeter(["a"])
     meter.start()
-    use = meter.stop(1.0)
+    use = meter.so_far(1.0)
     assert math.isnan(use.others) or 0 <= use.others <= 1

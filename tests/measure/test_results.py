@@ -202,14 +202,6 @@ def test_a_run_is_not_decided_where_two_candidates_other_than_the_baseline_are_n
         assert Comparison(pair, "a", confidence=1 - 0.01 / 3).is_decided()
 
 
-def test_a_run_that_ends_early_needs_a_stricter_confidence():
-    results = [comparison({"a": 1e-3, "b": 1e-4}, n=16, spread=0.02 * i) for i in range(1, 20)]
-    decided = [result.is_decided() for result in results]
-    early = [result.is_decided(early=True) for result in results]
-    assert sum(decided) > sum(early) > 0
-    assert all(at_all for at_all, at_once in zip(decided, early, strict=True) if at_once)
-
-
 def noisy(ratio, spread, seed=0, n=512):
     """Return a comparison in which `b` takes `ratio` times as long as `a`, give or take."""
     noise = np.random.default_rng(seed).lognormal(0, spread, n)
