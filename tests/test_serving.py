@@ -225,15 +225,19 @@ def test_the_port_of_another_program_is_not_taken_for_the_server(tmp_path):
                 serving.start(path, ready="/", seconds=1)
 
 
-def test_a_port_that_somebody_else_has_taken_means_another_try(script, monkeypatch):
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_port_that_somebody_else_has_taken_means_another_try(script, monkeypatch, wait):
     free = serving._free_port()
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         ports = iter([other.getsockname()[1], free])
         monkeypatch.setattr(serving, "_free_port", lambda: next(ports))
-        with serving.start(script, ready="/") as server:
+        with serving.start(script, ready="/", wait=wait) as server:
+            server.wait()
             assert server.port == free
+            assert serving._running == {"pages": server}
+            assert get(server)[0] == 200
 
 
 def test_a_missing_script_is_named(tmp_path):
@@ -329,20 +333,6 @@ def test_a_server_may_start_while_something_else_happens(script):
     with serving.start(script, ready="/", wait=False) as server:
         assert server.wait() is server
         assert get(server)[0] == 200
-
-
-def test_a_port_that_was_taken_meanwhile_means_another_one(script, monkeypatch):
-    free = serving._free_port()
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        ports = iter([other.getsockname()[1], free])
-        monkeypatch.setattr(serving, "_free_port", lambda: next(ports))
-        with serving.start(script, ready="/", wait=False) as server:
-            server.wait()
-            assert server.port == free
-            assert serving._running == {"pages": server}
-            assert get(server)[0] == 200
 
 
 def test_a_server_that_fails_in_the_background_says_so_when_waited_for(tmp_path):

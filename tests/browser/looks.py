@@ -122,6 +122,7 @@ def static_page(notebook: NotebookNode) -> str:
 
 def screenshot_of_all(seat: Seat, path: Path) -> None:
     """Store a picture of a whole lesson, put together from several windows full."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     view = seat.notebook.locator(".jp-WindowedPanel-outer")
     seat.page.set_viewport_size({"width": WIDTH, "height": TALLEST})
     prepare(seat.page)
