@@ -170,6 +170,46 @@ def test_who_else_wants_to_know_of_the_interrupt_is_told(monkeypatch):
     assert told == [signal.SIGINT]
 
 
+class EndsWith:
+    """An object whose end is a call."""
+
+    def __init__(self, call):
+        self.call = call
+
+    def __del__(self):
+        self.call()
+
+
+def test_an_interrupt_in_a_finalizer_comes_again_and_nothing_is_printed(monkeypatch):
+    ignored = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    before = sys.unraisablehook
+
+    @stop.stoppable("Stopped in time.")
+    def work():
+        EndsWith(press)  # it ends at once
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            pass
+
+    with pytest.raises(Stopped, match="Stopped in time"):
+        work()
+    assert ignored == []
+    assert sys.unraisablehook is before
+
+
+def test_other_errors_in_a_finalizer_are_shown_as_before(monkeypatch):
+    ignored = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: ignored.append(what.exc_type))
+
+    @stop.stoppable("Stopped.")
+    def work():
+        EndsWith(lambda: 1 / 0)
+
+    work()
+    assert ignored == [ZeroDivisionError]
+
+
 def test_where_interrupts_are_ignored_they_stay_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -9,7 +9,9 @@ A single call of compiled code cannot be interrupted: Python looks for signals w
 
 A tf.function takes a lock at the beginning of each call, and an interrupt there would leave it with
 the main thread for ever: no other thread could call that function again. So the interrupt comes a
-moment later.
+moment later. It also comes again where Python has dropped it: in a finalizer or a callback of a
+weak reference nothing can be raised, and Python would print a traceback of the interrupt in its
+place.
 """
 
 import _thread
@@ -17,6 +19,7 @@ import contextlib
 import functools
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -50,12 +53,23 @@ class _Interrupts:
         if not self.waiting:
             raise KeyboardInterrupt
 
+    def on_unraisable(self, what: "sys.UnraisableHookArgs") -> None:
+        """Send an interrupt again that Python cannot raise where it came."""
+        watch = self.outermost
+        if watch is None:
+            sys.__unraisablehook__(what)
+        elif issubclass(what.exc_type, KeyboardInterrupt) and _in_main_thread():
+            watch.ask_again()
+        else:
+            watch.previous_hook(what)
+
 
 class _Watch:
     """The time in which one stoppable function runs."""
 
     def __init__(self) -> None:
         self.previous: Any = None  # the handler that was there before
+        self.previous_hook: Any = None  # for errors that cannot be raised
         self._waiting = 0
         self._asks_again: threading.Timer | None = None
 
@@ -73,6 +87,8 @@ class _Watch:
         if callable(handler):  # otherwise somebody has chosen to ignore interrupts
             self.previous = handler
             signal.signal(signal.SIGINT, _interrupts.on_signal)
+            self.previous_hook = sys.unraisablehook
+            sys.unraisablehook = _interrupts.on_unraisable
 
     def ask_again(self) -> None:
         """Send the interrupt once more in a moment, if this function still runs by then."""
@@ -89,6 +105,8 @@ class _Watch:
         if _interrupts.outermost is self:
             if signal.getsignal(signal.SIGINT) == _interrupts.on_signal:
                 signal.signal(signal.SIGINT, self.previous)
+            if sys.unraisablehook == _interrupts.on_unraisable:
+                sys.unraisablehook = self.previous_hook
             _interrupts.outermost = None
         _interrupts.waiting = self._waiting
 
