@@ -259,7 +259,7 @@ def _add_measuring(own: argparse.ArgumentParser) -> None:
         type=float,
         default=60,
         metavar="SECONDS",
-        help="time to measure at most (default: %(default)s)",
+        help="time to load and to measure (default: %(default)s)",
     )
     own.add_argument(
         "--threads",

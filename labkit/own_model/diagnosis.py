@@ -44,6 +44,7 @@ from .silence import no_warnings
 from .time_budget import TimeBudget
 
 _LONGEST_BUDGET = 3600  # seconds
+_LOADING_SHARE = 0.35  # of the budget: at most so much of it pays for importing and loading
 _SHORTEST_SHARE = 0.2  # seconds for a measurement, even if the budget is used up
 # Shares of the time that is left.
 _PREDICT_SHARE = 0.2
@@ -330,8 +331,8 @@ def diagnose(
     batches : int or iterable of int
         Rows per call. The first is that of the ladder; at the others the time per row is measured.
     budget : float
-        Seconds, from 1 to 3600, for everything after loading. A conversion that does not fit is not
-        begun.
+        Seconds, from 1 to 3600. To import TensorFlow and to load the model counts, up to a third
+        of it. A conversion that does not fit is not begun.
     trust : bool
         Load Lambda layers, which runs Python code that is stored in the file.
     signature : str, optional
@@ -393,6 +394,7 @@ def diagnose(
     >>> diagnosis.best != "predict"
     True
     """
+    begin = rounds.clock()
     sizes = cases.batch_sizes(batches)
     _check_budget(budget)
     _check_within(within)
@@ -431,7 +433,8 @@ def diagnose(
     loaded, origin = _loaded(source, options)
     origin.command = command_for([origin.path] if source is not None else [], given_options)
     origin.threads = threads
-    time_budget = TimeBudget(budget)
+    loading = min(rounds.clock() - begin, _LOADING_SHARE * budget)
+    time_budget = TimeBudget(budget, spent=loading)
     with random_state_kept(), no_warnings():
         given = samples.given_to(loaded, samples.read(sample))
         spec = samples.signature(loaded, shape, dtype, given)
