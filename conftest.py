@@ -18,6 +18,7 @@ SANITIZE = ROOT / "tests" / "nbval_sanitize.cfg"
 NBVAL = "0.11.0"
 # A cell with the tag needs-ray does something only where the package ray is installed.
 NEEDS = "needs-"
+MANY_OBJECTS = 100_000  # with so many, each collection of garbage takes some hundredths of a second
 
 
 def _installed_nbval() -> str:
@@ -97,6 +98,14 @@ def pytest_collect_file(file_path: Path) -> Generator[None, Any, list[pytest.Col
     if file_path.is_relative_to(ROOT / "labkit"):
         return collectors
     return [found for found in collectors if type(found).__name__ != "DoctestModule"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_objects_to_look_through() -> None:
+    """Set aside what the files of tests before this one have left alive, such as traced graphs."""
+    if len(gc.get_objects()) > MANY_OBJECTS:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
