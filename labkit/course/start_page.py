@@ -293,7 +293,7 @@ def _news_items(workspace: Path, sentences: list[str]) -> str:
 def _about_lessons(visits: list[Visit]) -> str:
     return (
         f"Each lesson stands alone. After {_short(visits[0].lesson)}, take the one that asks your "
-        "question."
+        "question. The minutes leave out the last exercise of each, which is marked *stretch*."
     )
 
 
