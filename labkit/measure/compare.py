@@ -1,10 +1,11 @@
 """Time callables in pairs, in short samples, until the difference is clear.
 
 Method: one short sample of each candidate per round, in balanced random order; the result is the
-median over rounds of the ratio to the baseline, with an interval from blocks in time (see
-`stats`). Related: `compare` of martinus/nanobench (paired rounds), Chairmarks.jl (short samples),
-nschloe/perfplot (the results are compared before anything is timed). Samples are short because on
-a busy machine a sample that ends before the next interruption is a clean one.
+median ratio to the baseline of samples of one round, and of near rounds where they agree as
+closely, with an interval from blocks in time (see `stats`). Related: `compare` of
+martinus/nanobench (paired rounds), Chairmarks.jl (short samples), nschloe/perfplot (the results are
+compared before anything is timed). Samples are short because on a busy machine a sample that ends
+before the next interruption is a clean one.
 
 Each candidate has a number of calls per sample of its own, so that two of them may lie a million
 times apart. Every sample lasts at least 150 µs, so reading the clock, some 0.1 µs, biases no ratio

@@ -286,6 +286,59 @@ def test_the_ratio_is_the_median_of_the_ratios_and_not_the_ratio_of_the_medians(
     assert paired_ratio([2.0, 20.0, 2.0], [1.0, 10.0, 5.0]).value == pytest.approx(2.0)
 
 
+def errors_of(machine, seeds=60, rounds=1500):
+    """Return the median errors of the ratio and of the median within rounds, for equal candidates.
+
+    `machine` gives the state of each round, which slows both samples.
+    """
+    with_neighbours, within_rounds = [], []
+    for seed in range(seeds):
+        generator = np.random.default_rng(seed)
+        state = machine(generator, rounds)
+        a = np.exp(generator.normal(0, 0.02, rounds) + state)
+        b = np.exp(generator.normal(0, 0.02, rounds) + state)
+        with_neighbours.append(abs(math.log(paired_ratio(a, b).value)))
+        within_rounds.append(abs(np.median(np.log(a / b))))
+    return np.median(with_neighbours), np.median(within_rounds)
+
+
+def test_neighbouring_rounds_make_the_error_smaller_where_the_machine_stays_as_it_is():
+    with_neighbours, within_rounds = errors_of(lambda generator, rounds: np.zeros(rounds))
+    assert with_neighbours < 0.9 * within_rounds
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        lambda generator, rounds: generator.normal(0, 0.3, rounds),
+        lambda generator, rounds: np.repeat(generator.normal(0, 0.3, rounds // 3), 3),
+        lambda generator, rounds: np.cumsum(generator.normal(0, 0.02, rounds)),
+    ],
+    ids=["another state in each round", "states of three rounds", "a walk"],
+)
+def test_neighbouring_rounds_do_not_count_where_the_machine_changes_from_one_to_the_next(machine):
+    with_neighbours, within_rounds = errors_of(machine)
+    assert with_neighbours == pytest.approx(within_rounds)
+
+
+@pytest.mark.parametrize("rounds", [128, 1000])
+def test_in_a_long_run_the_ratio_lies_in_its_interval_and_exchanging_the_two_inverts_it(rounds):
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        a, b = np.exp(generator.normal(0, 0.1, (2, rounds)))
+        there, back = paired_ratio(a, b), paired_ratio(b, a)
+        assert there.low <= there.value <= there.high
+        assert there.value * back.value == pytest.approx(1, rel=1e-9)
+        assert paired_ratio(3 * a, b).value == pytest.approx(3 * there.value, rel=1e-9)
+
+
+def test_neighbours_do_not_take_the_ratio_out_of_the_interval_of_its_rounds():
+    """An alternating ratio: 0.9 and 1.1 within rounds, 1 between neighbours."""
+    a = np.exp(np.tile([0.0, 0.1], 200))
+    ratio = paired_ratio(a, np.ones(400))
+    assert ratio.low <= ratio.value <= ratio.high
+
+
 def test_a_ratio_out_of_all_proportion_is_no_overflow():
     wild = paired_ratio([1e12, 1e-12], [1e-12, 1e12])
     assert wild.value == pytest.approx(1.0)
