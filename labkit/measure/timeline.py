@@ -39,6 +39,9 @@ _IN_TENSORFLOW = ("TFE_", "Eager", "FunctionRun", "SessionRun", "RunGraph", "Exe
 _STARTED_BY_PYTHON = "EagerLocalExecute: "  # and the type of the operation
 _COMPUTES = "EagerKernelExecute"
 _IN_GRAPH = re.compile(r"[^\s:]+:([A-Za-z_]\w*)")  # the name of an operation and its type
+# Where oneDNN computes an operation of a graph, which depends on the processor and on
+# TF_ENABLE_ONEDNN_OPTS, its type says so: _MklMatMul, _MklNativeFusedConv2D.
+_BY_ONEDNN = re.compile("_Mkl(?:Native)?(Fused)?(?=[A-Z])")
 # The threads of TensorFlow, by the beginning of their names.
 _THREADS = {"tf_Compute": "executor thread", "tf_data": "tf.data thread"}
 _OTHER_THREAD = "other thread"
@@ -377,7 +380,16 @@ def _operations(events: list[_Event]) -> Iterator[tuple[str, _Event]]:
                 kind = event.name.removeprefix(_STARTED_BY_PYTHON)
                 yield kind, _computing(events, i)
         elif named := _IN_GRAPH.fullmatch(event.name):
-            yield named[1], event
+            yield _without_library(named[1]), event
+
+
+def _without_library(kind: str) -> str:
+    """Return the type of an operation, whichever library computes it.
+
+    >>> _without_library("_MklMatMul"), _without_library("_MklNativeFusedConv2D")
+    ('MatMul', '_FusedConv2D')
+    """
+    return _BY_ONEDNN.sub(lambda found: "_Fused" if found[1] else "", kind)
 
 
 def _computing(events: list[_Event], i: int) -> _Event:
