@@ -39,6 +39,7 @@ PLUGINS = os.pathsep.join([str(ROOT), str(ROOT / "tools")])
             "Python 3.13.0rc1 · TensorFlow 2.22.1 · Keras 3.16.0 · NumPy 2.5.0 · 1 core · 1 GPU",
         ),
         ("17,438 Python calls", "902 Python calls"),
+        ("103 operations run in", "1,014 operations run in"),
         (
             '<img alt="a" src="data:image/png;base64,iVBORw0KGgo=">',
             '<img alt="a" src="data:image/png;base64,AAA/+b==">',
@@ -74,6 +75,7 @@ def test_what_differs_between_machines_is_set_aside(one, other):
         ("TensorFlow 2.21 is needed", "TensorFlow 2.22 is needed"),
         ("2 cores", "3 cores"),
         ("438 calls", "439 calls"),
+        ("103 operations", "101 operations"),
         ("12 Python calls and 3 traces", "12 Python calls and 4 traces"),
         ('<img src="a.png">', '<img src="b.png">'),
         (

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import claims_page
-from contract import BEFORE_ROUNDS, MINUTES_OF, Lesson
+from contract import BEFORE_ROUNDS, MINUTES_OF, Cell, Lesson
 from notebook_links import ROOT, title
 
 TEACHING = ROOT / "teaching"
@@ -21,6 +21,9 @@ PLANS = ROOT / "tools" / "teaching.toml"
 ROOM = 1.5
 # What a guess and an exercise take in a room, and how long a lesson waits for the slowest laptop.
 ROOM_MINUTES_OF = {"guess": 2.5, "exercise": 9.0, "waiting": 3.0}
+# The table "Your evening" of teaching/README.md: once for a plan, and for each lesson but 00.
+PREPARATION = 15 + 5 + 20
+PREPARATION_OF_A_LESSON = 40 + 5
 OPENING = "Opening"
 CLOSING = "Closing"
 OPENS = {"", *BEFORE_ROUNDS}
@@ -42,7 +45,11 @@ class Part:
 def pages() -> dict[Path, dict[str, str]]:
     """Return for each page of teaching/ what stands between the comments of which name."""
     made = {guide_of(path): {"minutes": minutes_table(path)} for path in lessons()}
-    made[README] = {"guides": table_of_guides(), "room": share_of_room()}
+    made[README] = {
+        "guides": table_of_guides(),
+        "room": share_of_room(),
+        "preparation": preparation(),
+    }
     for plan in plans():
         made[README][f"plan {plan['name']}"] = plan_table(plan)
     return made
@@ -63,12 +70,15 @@ def guide_of(lesson: Path) -> Path:
 
 def parts(path: Path) -> list[Part]:
     """Return the parts of a lesson in order, with whole minutes that add up to those of all."""
-    exact: dict[str, float] = {}
+    exact: dict[str, float] = {OPENING: 0.0}
+    counted = {OPENING: ROOM_MINUTES_OF["waiting"]}
     for cell in Lesson.read(path).cells:
         name = name_of_part(cell.section)
         exact[name] = exact.get(name, 0.0) + cell.minutes
+        counted[name] = counted.get(name, 0.0) + cell.minutes + extra_of(cell)
     alone = whole(list(exact.values()))
-    room = whole([ROOM * minutes for minutes in exact.values()])
+    scale = ROOM * sum(exact.values()) / sum(counted.values())
+    room = whole([scale * minutes for minutes in counted.values()])
     return [Part(*part) for part in zip(exact, alone, room, strict=True)]
 
 
@@ -133,12 +143,18 @@ def share_of_room() -> str:
 def extra_in_room(path: Path) -> float:
     """Return what guesses, exercises and waiting add in a room, relative to working alone."""
     lesson = Lesson.read(path)
-    guesses = sum("lab.guess(" in cell.text for cell in lesson.code)
-    exercises = sum("exercise" in cell.tags and "stretch" not in cell.tags for cell in lesson.code)
-    extra = ROOM_MINUTES_OF["waiting"]
-    extra += guesses * (ROOM_MINUTES_OF["guess"] - MINUTES_OF["guess"])
-    extra += exercises * (ROOM_MINUTES_OF["exercise"] - MINUTES_OF["exercise"])
+    extra = ROOM_MINUTES_OF["waiting"] + sum(extra_of(cell) for cell in lesson.code)
     return extra / sum(cell.minutes for cell in lesson.cells)
+
+
+def extra_of(cell: Cell) -> float:
+    """Return the minutes that a cell with a guess or an exercise takes longer in a room."""
+    extra = 0.0
+    if "lab.guess(" in cell.text:
+        extra += ROOM_MINUTES_OF["guess"] - MINUTES_OF["guess"]
+    if "exercise" in cell.tags and "stretch" not in cell.tags:
+        extra += ROOM_MINUTES_OF["exercise"] - MINUTES_OF["exercise"]
+    return extra
 
 
 # ---- plans ----
@@ -147,6 +163,18 @@ def extra_in_room(path: Path) -> float:
 def plans() -> list[dict[str, Any]]:
     """Return the plans of teaching.toml."""
     return tomllib.loads(PLANS.read_text(encoding="utf-8"))["plan"]
+
+
+def preparation() -> str:
+    """Return the sentence that says how long each plan takes to prepare."""
+    words = []
+    for plan in plans():
+        entries = [entry for session in plan["session"] for entry in session["lines"]]
+        lessons_to_do = {entry["lesson"] for entry in entries if "lesson" in entry} - {"00"}
+        minutes = PREPARATION + PREPARATION_OF_A_LESSON * len(lessons_to_do)
+        words.append(f"{plan['name']} {minutes // 60}:{minutes % 60:02}")
+    hours = ", ".join(words)
+    return f"In hours and minutes, plan by plan: {hours}. Long plans take several evenings."
 
 
 def plan_table(plan: dict[str, Any]) -> str:

@@ -100,7 +100,7 @@ def profile(
         More calls, steadier shares. By default 30, and 5 for a timeline.
     timeline : bool
         False: `cProfile` looks at all calls, and the time is added up by owner of the code. True:
-        TensorFlow's own profiler records the calls, and the shortest one is shown.
+        TensorFlow's own profiler records the calls, and the shortest of the first fifty is shown.
     keep : str or path, optional
         A new folder in which to keep what was recorded for a timeline, for XProf's own page.
 

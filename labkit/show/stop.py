@@ -21,6 +21,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, ParamSpec, TypeVar
@@ -71,7 +72,7 @@ class _Watch:
         self.previous: Any = None  # the handler that was there before
         self.previous_hook: Any = None  # for errors that cannot be raised
         self._waiting = 0
-        self._asks_again: threading.Timer | None = None
+        self._asks_again: object = None  # the last one who does
 
     def begin(self) -> None:
         """Let the handler of this module decide about interrupts."""
@@ -91,17 +92,23 @@ class _Watch:
             sys.unraisablehook = _interrupts.on_unraisable
 
     def ask_again(self) -> None:
-        """Send the interrupt once more in a moment, if this function still runs by then."""
-        self._asks_again = threading.Timer(_A_MOMENT, _thread.interrupt_main)
-        self._asks_again.daemon = True
-        self._asks_again.start()
+        """Send the interrupt once more in a moment, if this function still runs by then.
+
+        A thread of `threading` takes locks when it starts, and what was interrupted may have them.
+        """
+        self._asks_again = token = object()
+        _thread.start_new_thread(self._interrupt_after_a_moment, (token,))
+
+    def _interrupt_after_a_moment(self, token: object) -> None:
+        time.sleep(_A_MOMENT)
+        if self._asks_again is token:
+            _thread.interrupt_main()
 
     def end(self) -> None:
         """Put everything back; to call it once more changes nothing."""
         if not _in_main_thread():
             return
-        if self._asks_again is not None:
-            self._asks_again.cancel()
+        self._asks_again = None
         if _interrupts.outermost is self:
             if signal.getsignal(signal.SIGINT) == _interrupts.on_signal:
                 signal.signal(signal.SIGINT, self.previous)

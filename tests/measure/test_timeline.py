@@ -89,6 +89,23 @@ def test_each_operation_of_a_graph_is_counted_though_python_enters_it_once():
         assert all(low <= start <= stop <= high for start, stop in runs)
 
 
+def test_operations_that_have_proved_quick_are_recorded():
+    import tensorflow as tf
+
+    @tf.function
+    def graph(x):
+        for _ in range(7):
+            x = tf.linalg.matrix_transpose(tf.sin(x))
+        return x
+
+    square = tf.eye(3)
+    before = lab.profile(lambda: graph(square), timeline=True).runs
+    for _ in range(300):
+        graph(square)
+    assert lab.profile(lambda: graph(square), timeline=True).runs == before
+    assert before["Sin"] == 7
+
+
 def test_a_call_without_tensorflow_is_all_python():
     found = lab.profile(lambda: sorted(range(100)), timeline=True)
     assert (found.runs, found.share_of_python) == ({}, 1)

@@ -2,7 +2,7 @@
 "use strict";
 
 function letScrollWithTheKeyboard() {
-  for (const area of document.querySelectorAll(".highlight pre, .table-wrapper, .output.text_html")) {
+  for (const area of document.querySelectorAll("article pre, .table-wrapper, .output.text_html")) {
     if (area.scrollWidth > area.clientWidth) {
       area.tabIndex = 0;
     } else {
