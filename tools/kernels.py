@@ -29,7 +29,7 @@ VARIABLES: dict[str, str | None] = {
     "TQDM_DISABLE": "1",  # a progress bar changes its own output, which nbval cannot compare
     # Only the bar of a terminal reads TQDM_DISABLE, and `tqdm.auto` makes it if this is set.
     "SPYDER": "no",
-    "LABKIT_ROUNDS": "64",  # a busy machine measures longer before it leaves a verdict undecided
+    "LABKIT_ROUNDS": "256",  # a busy machine measures longer before it leaves a verdict undecided
     "LABKIT_BUDGET": None,
     "MPLBACKEND": None,  # the kernel chooses its inline backend only if no other one is chosen
     "PYTHONHASHSEED": "0",  # a set of strings has the same order in every run
