@@ -8,6 +8,7 @@ makes an archive that installs without a network, `hand-in` writes what a learne
 
 import argparse
 import errno
+import importlib.util
 import io
 import os
 import signal
@@ -28,6 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
     wrong argument or a model that cannot be used, and 3 for a model that is too slow.
     """
     options = _parser().parse_args(arguments)
+    if reason := _other_python():
+        print(f"{PROGRAM}: {reason}", file=sys.stderr)
+        return 1
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # some Windows code pages have no ✓
@@ -40,6 +44,16 @@ def main(arguments: list[str] | None = None) -> int:
         if str(interrupt):
             print(f"{PROGRAM}: {interrupt}", file=sys.stderr)
         return 130
+
+
+def _other_python() -> str:
+    """Return that another Python has the packages, where make has installed the course."""
+    environment = PACKAGE.parent / ".venv"
+    is_installed = (environment / ".ready").exists() and Path(sys.prefix) != environment
+    if not is_installed or importlib.util.find_spec("tensorflow") is not None:
+        return ""
+    place = "Scripts/python" if os.name == "nt" else "bin/python"
+    return f"this Python has no TensorFlow; the course is installed in .venv: use .venv/{place}"
 
 
 # ---- the arguments ----
@@ -320,6 +334,9 @@ def _add_own_loop(commands: argparse._SubParsersAction) -> None:
     own.set_defaults(run=_own_loop)
     own.add_argument("script", metavar="SCRIPT", help="a Python program")
     own.add_argument(
+        "arguments", nargs="*", metavar="ARGUMENT", help="the program's own arguments, after --"
+    )
+    own.add_argument(
         "--function",
         metavar="NAME",
         help="a function of it that runs the loop once and takes no argument; it is called a few "
@@ -575,6 +592,9 @@ def _own_one_model(options: argparse.Namespace) -> int:
         print(f"\nThe report: {options.output}")
         if diagnosis.kept is not None:
             print(f"The converted model: {Path(options.keep) / diagnosis.kept.name}")
+    if diagnosis.not_kept:
+        print(f"{PROGRAM} own-model: {diagnosis.not_kept}", file=sys.stderr)
+        return 2
     return _status_of(diagnosis, options.fail_over_ms)
 
 
@@ -632,7 +652,7 @@ def _own_loop(options: argparse.Namespace) -> int:
         return 130
     try:
         if options.function is None:
-            diagnosis = diagnose_program(script.resolve(), options.budget)
+            diagnosis = diagnose_program(script.resolve(), options.budget, options.arguments)
         else:
             loop = loop_of_script(script.resolve(), options.function)
             diagnosis = diagnose_loop(loop, budget=options.budget)

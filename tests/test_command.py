@@ -1,5 +1,6 @@
 """`python -m labkit`: arguments, messages, exit status, and how the course is opened."""
 
+import importlib.util
 import io
 import json
 import re
@@ -408,3 +409,16 @@ def test_no_news_by_default_and_the_learners_own_settings_win(tmp_path):
     own.parent.mkdir(parents=True)
     own.write_text(json.dumps({"fetchNews": "true"}), encoding="utf-8")
     assert choices(ours)["fetchNews"] == "true"
+
+
+def test_another_python_is_told_which_one_has_the_packages(tmp_path, monkeypatch, capsys):
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".ready").touch()
+    monkeypatch.setattr(command, "PACKAGE", tmp_path / "labkit")
+    assert command._other_python() == ""  # this one has them
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert command.main(["own-loop", "program.py"]) == 1
+    sentence = "this Python has no TensorFlow; the course is installed in .venv: use .venv/"
+    assert sentence in capsys.readouterr().err
+    (tmp_path / ".venv" / ".ready").unlink()
+    assert command._other_python() == ""  # nobody has

@@ -5,6 +5,8 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import posixpath
+import re
 import shutil
 import subprocess
 import sys
@@ -165,6 +167,21 @@ def test_a_pack_has_what_a_learner_needs_on_each_target_and_nothing_else(
     }
     assert {"install.py", "pack.json", "READ_ME_FIRST.txt"} <= names
     assert not (tmp_path / "course.zip.downloads").exists()
+
+
+def test_no_link_of_the_pack_leads_to_what_is_not_in_it():
+    """Of the course itself, without its wheels."""
+    files = dict(pack._course_files(pack.COURSE))
+    assert "course/tools/print_guides.py" in files  # `make guides`
+    assert "course/tools/benchmarks/coverage.py" not in files
+    dead = []
+    for name, data in files.items():
+        text = data.decode() if name.endswith(".md") else ""
+        for target in re.findall(r"\]\(([^()\s:#]+)[)#]", text):
+            place = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+            if place not in files and not any(other.startswith(f"{place}/") for other in files):
+                dead.append((name, target))
+    assert dead == []
 
 
 def test_a_wheel_that_suits_two_targets_is_downloaded_once(tmp_path, course, downloads):

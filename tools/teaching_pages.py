@@ -5,6 +5,7 @@ notebooks, by the formula of the contract; what a plan holds is in teaching.toml
 """
 
 import math
+import textwrap
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,7 +175,8 @@ def preparation() -> str:
         minutes = PREPARATION + PREPARATION_OF_A_LESSON * len(lessons_to_do)
         words.append(f"{plan['name']} {minutes // 60}:{minutes % 60:02}")
     hours = ", ".join(words)
-    return f"In hours and minutes, plan by plan: {hours}. Long plans take several evenings."
+    sentence = f"In hours and minutes, plan by plan: {hours}. Long plans take several evenings."
+    return textwrap.fill(sentence, 120)
 
 
 def plan_table(plan: dict[str, Any]) -> str:

@@ -9,12 +9,14 @@ import hashlib
 import importlib.util
 import json
 import os
+import posixpath
 import re
 import shutil
 import subprocess
 import sys
 import time
 import tomllib
+import urllib.parse
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,17 +38,18 @@ _SAME = {"aarch64": "arm64", "arm64": "aarch64", "amd64": "x86_64", "x64": "x86_
 PYTHONS = ("3.11", "3.12", "3.13")
 _GLIBC = 28  # manylinux_2_28 and older: Debian 10, Ubuntu 20.04, RHEL 8
 _MACOS = (12, 0)
-# What goes into the archive, beside the wheels. Tests and tools need a network to be of use.
+# What goes into the archive, beside the wheels, and the files of tools/, which print the guides.
+# Tests need a network to be of use.
 _PARTS = ("labkit", "notebooks", "teaching")
 _FILES = (
     "README.md",
     "LICENSE",
-    "CONTRIBUTING.md",
     "Makefile",
     "environment.yml",
     "pyproject.toml",
     "requirements.lock",
 )
+_LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^()\s]+)\)")
 _TOP = "tensorflow-in-a-loop"  # the folder that the archive unpacks to
 _TO_BUILD = "flit-core"  # installs labkit itself
 _AT_ONCE = 8  # packages in one call of pip: after an interruption no more are downloaded again
@@ -482,9 +485,22 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 
 
 def _course_files(course: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of the course by their names in the archive; nothing hidden or generated."""
+    """Yield the files of the course by their names in the archive."""
+    paths = {path.relative_to(course).as_posix(): path for path in _paths_of_course(course)}
+    for name, path in paths.items():
+        data = path.read_bytes()
+        if path.suffix == ".md":
+            data = _with_links_to(set(paths), name, data.decode()).encode()
+        yield f"course/{name}", data
+
+
+def _paths_of_course(course: Path) -> Iterator[Path]:
+    """Yield the files that go into the archive; nothing hidden or generated."""
     for name in _FILES:
-        yield f"course/{name}", (course / name).read_bytes()
+        yield course / name
+    for path in sorted((course / "tools").glob("[!._]*.*")):
+        if path.is_file():
+            yield path
     for part in _PARTS:
         for place, folders, names in os.walk(course / part):
             folders[:] = sorted(
@@ -494,8 +510,26 @@ def _course_files(course: Path) -> Iterator[tuple[str, bytes]]:
                 path = Path(place, name)
                 is_kept = not name.startswith(".") and name != "progress.json" and path.is_file()
                 if is_kept and not path.is_symlink():
-                    inside = path.relative_to(course).as_posix()
-                    yield f"course/{inside}", path.read_bytes()
+                    yield path
+
+
+def _with_links_to(names: set[str], page: str, text: str) -> str:
+    """Return the text of a page in which links to what is not in the archive are plain words.
+
+    >>> _with_links_to({"README.md"}, "teaching/a.md", "[one](../README.md#x) [two](../tests/b.py)")
+    '[one](../README.md#x) two'
+    """
+
+    def kept(found: re.Match[str]) -> str:
+        target = urllib.parse.urlsplit(found[2])
+        if target.scheme or not target.path:
+            return found[0]
+        place = posixpath.join(posixpath.dirname(page), urllib.parse.unquote(target.path))
+        place = posixpath.normpath(place)
+        is_there = place in names or any(name.startswith(f"{place}/") for name in names)
+        return found[0] if is_there else found[1]
+
+    return _LINK.sub(kept, text)
 
 
 def _wheel_of_pip() -> list[Path]:

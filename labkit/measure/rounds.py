@@ -38,6 +38,8 @@ COLLECT_EVERY = 0.5  # seconds, outside the samples
 # taken so many times as long as at the look before. A look at many rounds takes a while.
 LOOK_FROM = 4
 LOOK_AFTER = 1.2
+BEYOND = 5  # times the budget: where lessons run as tests, a run that is not decided ends there,
+MOST_SLOWED = 10  # or so many times later, if others took the processor
 LAZY_KINDS = {"DatasetV2", "generator", "coroutine", "map", "filter", "zip"}
 COARSE = 0.05  # share of samples that equal the one before: more, and the clock is too coarse
 
@@ -48,7 +50,8 @@ class Options:
 
     `LABKIT_BUDGET` and `LABKIT_ROUNDS` are for those who run lessons as tests: a part of the
     budget is enough where no verdict counts, and where one does, a busy machine gets the rounds it
-    needs: more than the budget allows, until the run is decided or has as many.
+    needs: more than the budget allows, until the run is decided, or has as many, or has had five
+    times the budget of what others left of the processor.
     """
 
     budget: float = 1.0
@@ -370,7 +373,18 @@ class Run:
             self._watch_processor()
             if self.is_decided():
                 return False
-        return spent < 5 * self.options.budget
+        most = BEYOND * self.options.budget
+        if spent < most:
+            return True
+        self._watch_processor()
+        return spent < most * self._slowed_down()
+
+    def _slowed_down(self) -> float:
+        """Return how many times as long the run takes for the processor that others take."""
+        others = self.outcome.processor.others if self.outcome.processor is not None else 0.0
+        if not others > 0:
+            return 1.0  # also where it is not known
+        return 1 / max(1 - others, 1 / MOST_SLOWED)
 
     def _take_round(self, order: list[str]) -> bool:
         """Take one sample of each candidate; return False where the budget ends before."""

@@ -101,6 +101,7 @@ def best_of(m: Measurements, without: tuple[str, ...] = ()) -> str:
 def best_among(one: Comparison, without: tuple[str, ...] = ()) -> str:
     """Return the simplest candidate that is not shown to take a tenth longer than the fastest one.
 
+    Where the fastest one is shown to be faster than model(x), the simpler one has to be, too.
     The fastest one is that with the smallest ratio to model(x) within the rounds: a median of its
     own tells which candidate met the quieter seconds.
     """
@@ -119,9 +120,15 @@ def _is_as_good(one: Comparison, name: str, fastest: str, ratios: dict[str, floa
     """Return whether a candidate is not shown to take a tenth longer than the fastest one."""
     if name == fastest:
         return True
+    if name != CALL and _beats_call(one, fastest) and not _beats_call(one, name):
+        return False  # what is certain is better than what is simple
     if known_ends(one.relative(fastest, name)) is None:  # too few rounds to show anything
         return ratios[name] <= _WORTH * ratios[fastest]
     return one.is_faster(fastest, than=name, by=_WORTH).holds is not True
+
+
+def _beats_call(one: Comparison, name: str) -> bool:
+    return name != CALL and one.is_faster(name, than=CALL, by=_WORTH).holds is True
 
 
 # ---- what the sentences are made of ----
@@ -139,7 +146,7 @@ def _relative_time(m: Measurements, name: str) -> str:
     """Return the time of a candidate relative to model(x), in words."""
     ratio = m.relative(name)
     text = f"{measured(ratio.value, '×', known_ends(ratio))} the time of {CALL}"
-    if 0 < ratio.value < _MUCH_FASTER:
+    if 0 < ratio.value < _MUCH_FASTER and ratio.high < 1:
         text += f", so it is {measured(1 / ratio.value)} times as fast"
     return text
 
@@ -203,9 +210,13 @@ def _about_tensorflow(m: Measurements) -> list[Advice]:
     inside = best_of(m, without=(LITERT, ORT))
     if inside == CALL:
         return []
+    found = m.one.is_faster(inside, than=CALL, by=_WORTH)
+    how = "take" if found.holds else "try"
     text = (
-        f"Within TensorFlow, without a converted file, take {inside}: {_relative_time(m, inside)}."
+        f"Within TensorFlow, without a converted file, {how} {inside}: {_relative_time(m, inside)}."
     )
+    if not found.holds:
+        text += " The budget was too short for certainty."
     return [Advice("tensorflow", text, _times_per_call(m, inside))]
 
 

@@ -102,6 +102,8 @@ class Diagnosis(Measurements):
         Where the report was written.
     kept : Path or None
         Where the converted model was written.
+    not_kept : str
+        Why it was not, though it should have been.
 
     See Also
     --------
@@ -121,6 +123,7 @@ class Diagnosis(Measurements):
 
     report: Path | None = None
     kept: Path | None = None
+    not_kept: str = ""
 
     @property
     def best(self) -> str:
@@ -519,7 +522,8 @@ def _keep_what_there_is(diagnosis: "Diagnosis", folder: Any, force: bool) -> Non
     try:
         diagnosis.keep(folder, force)
     except BadModel as error:  # what was measured is worth more than the file
-        diagnosis.notes.append(f"the converted model was not written: {error}")
+        diagnosis.not_kept = f"the converted model was not written: {error}"
+        diagnosis.notes.append(diagnosis.not_kept)
 
 
 def _check_within(within: Any) -> None:

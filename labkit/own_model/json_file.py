@@ -168,7 +168,11 @@ def check_target(target: str, force: bool, sources: Iterable[object] = ()) -> No
     """Raise BadModel if the JSON cannot be written there; ``-`` is the output of the command."""
     if target == "-":
         return
+    if not target.strip():
+        raise BadModel("no name was given for the result: give one, such as result.json")
     path = Path(target).expanduser()
+    if path.is_symlink() and not path.exists():
+        raise BadModel(f"{path.name} is a link that leads nowhere: give another name")
     if path.is_dir():
         raise BadModel(f"{path.name} is a folder: give the name of a file, such as result.json")
     if not path.parent.is_dir():

@@ -1,5 +1,6 @@
 """Write the converted file of the recommended candidate, and never over a file that exists."""
 
+import contextlib
 import os
 import shutil
 import uuid
@@ -24,6 +25,8 @@ def check_folder(folder: str | os.PathLike, sources: Iterable[object] = ()) -> P
 
     `sources` are the models: nothing is written into one of them.
     """
+    if not str(folder).strip():
+        raise BadModel("no folder was given for the converted model")
     target = Path(folder).expanduser()
     if target.exists() and not target.is_dir():
         raise BadModel(f"{target.name} is a file: give a folder for the converted model")
@@ -62,6 +65,7 @@ def keep(origin: Origin | None, name: str, folder: str | os.PathLike, force: boo
         raise BadModel(
             f"{target.name} exists in this folder: give another folder, or force (--force)"
         )
+    is_new = not target_folder.exists()
     try:
         target_folder.mkdir(exist_ok=True)
         if name in origin.case.converted:
@@ -72,6 +76,10 @@ def keep(origin: Origin | None, name: str, folder: str | os.PathLike, force: boo
             _save_graph(origin.case, name, target)
     except OSError as error:
         raise BadModel(f"{target.name} cannot be written: {error.strerror or error}") from None
+    finally:
+        if is_new:
+            with contextlib.suppress(OSError):  # something is in it
+                target_folder.rmdir()
     return target
 
 

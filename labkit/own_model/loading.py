@@ -298,7 +298,8 @@ def _why_not_loaded(error: BaseException, name: str, kind: str) -> str:
     if "permission denied" in lower:
         return "cannot be read: you have no permission to read it"
     if isinstance(error, _DAMAGE) or any(word in lower for word in _WORDS_OF_DAMAGE):
-        return f"is damaged or not a {kind}: {reason}"
+        article = "an" if kind[1] in "ho" else "a"  # an .h5 file, an .onnx file
+        return f"is damaged or not {article} {kind}: {reason}"
     return f"could not be loaded: {reason}"
 
 

@@ -2,12 +2,13 @@
 
 import contextlib
 import cProfile
+import gc
 import html
 import pstats
 import runpy
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ _NO_PROFILE = (
     "There was no time to profile one more pass, without which eager calls are not told from "
     "arithmetic: give a larger budget."
 )
+_MOSTLY = 0.6  # share of the time: of a smaller part one cannot say that it is the cost
 _WHOLE_PROGRAM = (
     "The whole program was watched, with what it prepares. With --function NAME a function of it "
     "is run a few times, which tells what is done once from what is done each time."
@@ -104,13 +106,15 @@ class LoopDiagnosis:
         if self.findings:
             count = len(self.findings)
             return f"{ran} {count} {'cause' if count == 1 else 'causes'} found."
+        if not self.shares:
+            return f"{ran} Nothing found without a profile of a further pass."
         return f"{ran} Nothing found that this course could change. {self._what_costs()}"
 
     def _what_costs(self) -> str:
-        if not self.shares:
-            return ""
         owner = max(self.shares, key=lambda name: self.shares[name])
         part = measured(100 * self.shares[owner], "%")
+        if self.shares[owner] < _MOSTLY:
+            return f"No part of the time stands out: the largest, {part}, is in {owner}."
         if owner == OPERATIONS:
             return f"The arithmetic is the cost: {part} of the time is in TensorFlow's operations."
         if owner == OTHER_PYTHON:
@@ -173,18 +177,26 @@ def diagnose_loop(loop: Callable[[], Any], *, budget: float = 30.0) -> LoopDiagn
 
 
 @stop.stoppable(_STOPPED)
-def diagnose_program(path: Path, budget: float) -> LoopDiagnosis:
+def diagnose_program(path: Path, budget: float, arguments: Sequence[str] = ()) -> LoopDiagnosis:
     """Run a whole program once under the watch, and once more under a profiler if there is time.
 
     In a program that runs more than once, everything that it prepares would count as repeated.
     """
-    found = _diagnosed(lambda: _run_program(path), budget, most_passes=1)
+    ended: list[str] = []
+
+    def program() -> None:
+        if status := _run_program(path, arguments):
+            ended.append(f"The program ended itself with {status}: was it run as it should be?")
+
+    found = _diagnosed(program, budget, most_passes=1, is_program=True)
     found.notes = [note for note in found.notes if note != _ONE_PASS]
-    found.notes.append(_WHOLE_PROGRAM)
+    found.notes += [*ended[:1], _WHOLE_PROGRAM]
     return found
 
 
-def _diagnosed(loop: Callable[[], Any], budget: float, most_passes: int) -> LoopDiagnosis:
+def _diagnosed(
+    loop: Callable[[], Any], budget: float, most_passes: int, is_program: bool = False
+) -> LoopDiagnosis:
     if not callable(loop):
         raise TypeError(
             f"diagnose_loop needs a function that runs the loop once, got {type(loop).__name__}: "
@@ -200,6 +212,7 @@ def _diagnosed(loop: Callable[[], Any], budget: float, most_passes: int) -> Loop
     notes: list[str] = []
     watch = Watch()
     watch.begin()
+    restore = _as_without_setup()
     try:
         with stop.translate_errors():
             while len(seconds) < most_passes and _is_time_for(seconds, begin, budget):
@@ -216,16 +229,13 @@ def _diagnosed(loop: Callable[[], Any], budget: float, most_passes: int) -> Loop
             seconds.append(time.perf_counter() - begin)
     finally:
         watch.end()
+        restore()
     shares: dict[str, float] = {}
     is_time_left = time.perf_counter() - begin + seconds[-1] < budget
     if not notes and not is_time_left:
         notes.append(_NO_PROFILE)
     elif not notes:
-        try:
-            shares = _profiled(loop)
-        except KeyboardInterrupt:
-            stop.finish()
-            notes.append("Stopped while one more pass was profiled.")
+        shares = _shares(loop, notes, is_program)
     if len(seconds) == 1 and notes in ([], [_NO_PROFILE]):
         notes.append(_ONE_PASS)
     evidence = Evidence(
@@ -238,6 +248,36 @@ def _diagnosed(loop: Callable[[], Any], budget: float, most_passes: int) -> Loop
         has_gpu=bool(tf.config.list_logical_devices("GPU")),
     )
     return LoopDiagnosis(find(evidence), len(seconds), seconds, shares, notes)
+
+
+def _shares(loop: Callable[[], Any], notes: list[str], is_program: bool) -> dict[str, float]:
+    """Return whose code the time of one more pass goes to; a note where that is not known."""
+    try:
+        return _profiled(loop)
+    except KeyboardInterrupt:
+        stop.finish()
+        notes.append("Stopped while one more pass was profiled.")
+    except Exception as error:
+        stop.raise_if_requested()
+        if not is_program:
+            raise
+        # A program need not run twice: it may have made a folder, or read its input to the end.
+        notes.append(
+            f"The second run, for the profile, ended with {type(error).__name__}: {error}. "
+            "What was counted in the first one stands."
+        )
+    return {}
+
+
+def _as_without_setup() -> Callable[[], None]:
+    """Let the garbage collector look through all objects, as in the program when it runs alone.
+
+    `setup` sets those of TensorFlow aside. Return what sets them aside again.
+    """
+    if not gc.get_freeze_count():
+        return lambda: None
+    gc.unfreeze()
+    return gc.freeze
 
 
 def _is_time_for(passes: list[float], begin: float, budget: float) -> bool:
@@ -307,18 +347,24 @@ def _is_own_function(thing: Any, path: Path) -> bool:
     return code is not None and Path(code.co_filename) == path
 
 
-def _run_program(path: Path) -> None:
-    with _imports_from(path.parent), contextlib.suppress(SystemExit):
-        runpy.run_path(str(path), run_name="__main__")
+def _run_program(path: Path, arguments: Sequence[str]) -> str:
+    """Run a program, and return how it ended itself before its end; empty if it did not."""
+    try:
+        with _imports_from(path.parent, arguments):
+            runpy.run_path(str(path), run_name="__main__")
+    except SystemExit as end:
+        if end.code not in (None, 0):
+            return f"exit status {end.code}" if isinstance(end.code, int) else f"{end.code!r}"
+    return ""
 
 
 @contextlib.contextmanager
-def _imports_from(folder: Path) -> Iterator[None]:
+def _imports_from(folder: Path, arguments: Sequence[str] = ()) -> Iterator[None]:
     """Let a program import what lies beside it, and see no arguments that are not its own."""
-    path, arguments = list(sys.path), list(sys.argv)
+    path, before = list(sys.path), list(sys.argv)
     sys.path.insert(0, str(folder))
-    sys.argv[1:] = []
+    sys.argv[1:] = arguments
     try:
         yield
     finally:
-        sys.path[:], sys.argv[:] = path, arguments
+        sys.path[:], sys.argv[:] = path, before

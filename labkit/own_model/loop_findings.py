@@ -32,6 +32,7 @@ _OF_MODELS = (watch.PREDICT, watch.FIT, watch.BATCH, watch.LAYER)
 MANY_OPERATIONS = 100  # that Python calls one by one in a pass
 _MANY_AT_A_PLACE = 30  # of them in one line: fewer may be one call that is not in a loop
 _PER_GRAPH = 5  # of them for each call of a graph: fewer take what a graph needs and gives
+_QUICKLY = 0.2  # seconds between two calls of what makes TensorFlow prepare everything anew
 _SETS_UP = 0.25  # share of the time: a pipeline is set up from Python, and then waited for
 SURE = 1.0  # of what is wrong however long it takes
 
@@ -294,7 +295,7 @@ def _builds(evidence: Evidence) -> list[Finding]:
         Finding(
             "model built in the loop",
             f"{' and '.join(counts)} {_in_passes(evidence)}. What is called first on each was "
-            f"traced anew: {traces:,} graphs.{alive}",
+            f"traced anew: {traces:,} graphs. That took {_part(cost)}.{alive}",
             LESSONS["11"],
             change,
             share=max(cost, least),
@@ -488,9 +489,10 @@ def _predicts(evidence: Evidence) -> list[Finding]:
 
 
 def _of_kept_models(evidence: Evidence, kind: str) -> list[Event]:
-    """Return the calls of models that are not compiled in the loop; in one run, those in a loop."""
+    """Return the calls of models that the loop does not make; in one run, those in a loop."""
     compiled = {event.key for event in evidence.of(watch.COMPILE)}
-    calls = evidence.of(kind)
+    built = {event.thing for event in _again_and_again(evidence, watch.BUILD)}
+    calls = [event for event in evidence.of(kind) if event.key not in built]
     if evidence.passes == 1:  # a program compiles its models, too
         return evidence.at_one_place(calls, MANY)
     return [event for event in calls if event.key not in compiled]
@@ -536,6 +538,9 @@ def _predict_finding(evidence: Evidence, name: str, small: Sequence[Event]) -> F
 def _fits(evidence: Evidence) -> list[Finding]:
     calls = _of_kept_models(evidence, watch.FIT)
     small = [event for event in calls if _is_small(event, 4 * FEW_ROWS)]
+    if len(small) < MANY and evidence.python_share >= _SETS_UP:
+        calls = [event for event in calls if event.rows is not None]
+        small = _small_for_python(evidence, calls)
     if len(small) < MANY:
         return []
     rows = Counter(event.rows for event in small).most_common(1)[0][0]
@@ -586,6 +591,89 @@ def _optimizers(evidence: Evidence) -> list[Finding]:
             f"optimizer = keras.optimizers.{made[0].name}(...)  # once, before the loop\n"
             "optimizer.learning_rate.assign(rate)  # where the loop changes it",
             share=NOTICED if is_new_function else 1.1,  # before an eager step that it belongs to
+        )
+    ]
+
+
+@_rule
+def _metrics(evidence: Evidence) -> list[Finding]:
+    made = evidence.at_one_place(evidence.of(watch.METRIC), evidence.often)
+    share = evidence.share(made)
+    if not made or share < evidence.least_share:
+        return []
+    return [
+        Finding(
+            "metric made in the loop",
+            f"{made[0].name} and its variables were made {_in_passes(evidence)}: {len(made):,} "
+            f"objects, which took {_part(share)}. A new one forgets what the last one added up.",
+            LESSONS["07"],
+            f"metric = keras.metrics.{made[0].name}(...)  # once, before the loop\n"
+            "metric.reset_state()  # where it begins again",
+            share=share,
+        )
+    ]
+
+
+@_rule
+def _weights(evidence: Evidence) -> list[Finding]:
+    copied = evidence.at_one_place(evidence.of(watch.WEIGHTS), evidence.often)
+    share = evidence.share(copied)
+    if not copied or share < evidence.least_share:
+        return []
+    if copied[0].name.startswith("load_weights"):
+        change = "model.load_weights(path)  # once, before the loop, and where the file is new"
+    else:
+        change = (
+            "@tf.function  # once, before the loop: it copies within TensorFlow\n"
+            "def copy():\n"
+            "    for target, source in zip(model.weights, other.weights):\n"
+            "        target.assign(source)"
+        )
+    return [
+        Finding(
+            "weights copied in the loop",
+            f"{copied[0].name} was called {times(len(copied), _in_passes(evidence))}, weight by "
+            f"weight from Python. That took {_part(share)}.",
+            LESSONS["11"],
+            change,
+            share=share,
+        )
+    ]
+
+
+@_rule
+def _collections(evidence: Evidence) -> list[Finding]:
+    collected = evidence.at_one_place(evidence.of(watch.COLLECT), evidence.often)
+    share = evidence.share(collected)
+    if not collected or share < evidence.least_share or _builds(evidence):
+        return []
+    return [
+        Finding(
+            "garbage collected in the loop",
+            f"{collected[0].name} was called {times(len(collected), _in_passes(evidence))}, and "
+            f"looks through all objects of Python each time. That took {_part(share)}.",
+            LESSONS["11"],
+            f"# without {collected[0].name}: where no model is made in the loop, nothing piles up",
+            share=share,
+        )
+    ]
+
+
+@_rule
+def _seeds(evidence: Evidence) -> list[Finding]:
+    seeds = evidence.at_one_place(evidence.of(watch.SEED), evidence.often)
+    if len(seeds) < 2 * FEW_ROWS or evidence.seconds / len(seeds) > _QUICKLY:
+        return []
+    return [
+        Finding(
+            "seed set in the loop",
+            f"{seeds[0].name} was called {times(len(seeds), _in_passes(evidence))}: it drops the "
+            "operations that TensorFlow had prepared, so that the next call of each prepares it "
+            "anew.",
+            LESSONS["04"],
+            f"{seeds[0].name}(seed)  # once, before the loop\n"
+            "# or numbers that depend on the step: tf.random.stateless_normal(shape, [seed, step])",
+            share=NOTICED,
         )
     ]
 
@@ -747,7 +835,7 @@ def _half_numbers(evidence: Evidence) -> list[Finding]:
 def _elements(evidence: Evidence) -> list[Finding]:
     elements = evidence.of(watch.NEXT)
     share = evidence.share(elements)
-    if len(elements) < 2 * FEW_ROWS or share < _WAITS:
+    if len(elements) < 2 * FEW_ROWS or share < _WAITS or _iterators(evidence):
         return []
     return [
         Finding(
@@ -756,7 +844,49 @@ def _elements(evidence: Evidence) -> list[Finding]:
             f"{_part(share)}.",
             LESSONS["05"],
             "dataset = dataset.batch(32).map(f, num_parallel_calls=tf.data.AUTOTUNE).prefetch(1)\n"
-            "# batch first, then map; rows in memory need no dataset",
+            "# batch first, if f works on a batch, too; rows in memory need no dataset",
+            share=share,
+        )
+    ]
+
+
+@_rule
+def _iterators(evidence: Evidence) -> list[Finding]:
+    made = evidence.at_one_place(evidence.of(watch.ITERATOR), evidence.often)
+    elements = evidence.of(watch.NEXT)
+    share = evidence.share([*made, *elements])
+    if not made or share < evidence.least_share or len(elements) > 1.5 * len(made):
+        return []
+    if _datasets(evidence):
+        return []
+    return [
+        Finding(
+            "iterator made in the loop",
+            f"{len(made):,} iterators were made {_in_passes(evidence)}, for {len(elements):,} "
+            "elements: each starts the pipeline from its beginning, fills its buffers, and is "
+            f"dropped. That took {_part(share)}.",
+            LESSONS["05"],
+            "elements = iter(dataset.repeat())  # once, before the loop\n"
+            "rows = next(elements)  # in the loop",
+            share=share,
+        )
+    ]
+
+
+@_rule
+def _lists(evidence: Evidence) -> list[Finding]:
+    lists = evidence.at_one_place(evidence.of(watch.LIST), evidence.often)
+    share = evidence.share(lists)
+    if not lists or share < evidence.least_share:
+        return []
+    return [
+        Finding(
+            "list converted in the loop",
+            f"A Python list was made a tensor {times(len(lists), _in_passes(evidence))}, number by "
+            f"number. That took {_part(share)}.",
+            LESSONS["02"],
+            "rows = tf.constant(rows)  # once, before the loop\n"
+            "# or collect the numbers in a NumPy array, which is copied as a whole",
             share=share,
         )
     ]
@@ -765,7 +895,7 @@ def _elements(evidence: Evidence) -> list[Finding]:
 @_rule
 def _datasets(evidence: Evidence) -> list[Finding]:
     made = evidence.at_one_place(evidence.of(watch.DATASET), evidence.often)
-    started = evidence.at_one_place(evidence.of(watch.PIPELINE), evidence.often)
+    started = evidence.at_one_place(evidence.of(watch.PIPELINE, watch.ITERATOR), evidence.often)
     share = evidence.share([*made, *started])
     if not made or share < evidence.least_share:
         return []
@@ -773,8 +903,8 @@ def _datasets(evidence: Evidence) -> list[Finding]:
         Finding(
             "dataset made in the loop",
             f"{made[0].name} made {len(made):,} datasets {_in_passes(evidence)}, and "
-            f"{_traces(started):,} functions were traced for them. To make and start them took "
-            f"{_part(share)}.",
+            f"{_traces([*made, *started]):,} functions were traced for them. To make and start "
+            f"them took {_part(share)}.",
             LESSONS["05"],
             "dataset = ...  # once, before the loop\n"
             "for rows in dataset:  # in each epoch, the same one; or dataset.repeat()",

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import importlib
 import inspect
 import os
@@ -40,9 +41,16 @@ VARIABLE = "variable"  # one that the program itself makes
 DATASET = "dataset"  # one that is made from arrays, files or a generator
 PIPELINE = "pipeline"  # a function that is traced for a dataset, or an iterator that is made
 SAVE = "save"
+ITERATOR = "iterator"  # of a dataset
+METRIC = "metric"  # one that is made, and each variable of it
+WEIGHTS = "weights"  # that are read from a file, or copied between a model and NumPy
+LIST = "list"  # of Python that is made a tensor
+COLLECT = "collect"  # the garbage, as the program asks for it
+SEED = "seed"
 
 MOST_EVENTS = 200_000  # a loop that goes on longer is watched by its passes so far
 LARGE = 256 * 1024  # bytes: copying fewer takes microseconds
+_LONG_LIST = 1e-3  # seconds to make it a tensor
 _SAMPLED = 1024  # numbers of an array that are compared before all of them are
 _SOURCES = ("from_tensors", "from_tensor_slices", "from_generator", "range", "list_files")
 _TRACING = ("map", "filter", "flat_map", "interleave", "scan", "reduce")
@@ -188,6 +196,7 @@ class Watch:
             self._watch_sessions()
             self._watch_data()
             self._watch_what_is_made()
+            self._watch_upkeep()
             self._watch_operations()
             self._watch_interpreters()
             self._watch_forks()
@@ -368,7 +377,7 @@ class Watch:
         from tensorflow.python.framework import constant_op
 
         self._wrap(iterator_ops.OwnedIterator, "__next__", lambda *_: Event(NEXT))
-        self._wrap(dataset_ops.DatasetV2, "__iter__", _of_dataset(PIPELINE, "iter"))
+        self._wrap(dataset_ops.DatasetV2, "__iter__", _of_dataset(ITERATOR, "iter"))
         for name in _SOURCES:
             self._wrap(dataset_ops.DatasetV2, name, _of_dataset(DATASET, name))
         for name in _TRACING:
@@ -378,6 +387,8 @@ class Watch:
         @functools.wraps(convert)
         def converted(value: Any, *args: Any, **kwargs: Any) -> Any:
             size = getattr(value, "nbytes", 0)
+            if isinstance(value, list | tuple):
+                return self._converted_list(convert, value, *args, **kwargs)
             if type(value).__name__ != "ndarray" or size < LARGE:
                 return convert(value, *args, **kwargs)
             begin = time.perf_counter()
@@ -386,6 +397,15 @@ class Watch:
             return result
 
         self._stack.enter_context(patch.object(constant_op, "convert_to_eager_tensor", converted))
+
+    def _converted_list(self, convert: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Make a list a tensor, and note it if that takes long."""
+        begin = time.perf_counter()
+        result = convert(*args, **kwargs)
+        seconds = time.perf_counter() - begin
+        if seconds > _LONG_LIST:
+            self._keep(Event(LIST, seconds=seconds, place=_place_of_caller()))
+        return result
 
     def _note_copy(self, array: Any, size: int, seconds: float) -> None:
         with self._lock:
@@ -432,6 +452,8 @@ class Watch:
 
     def _watch_what_is_made(self) -> None:
         import tensorflow as tf
+        from keras.src.layers.layer import Layer
+        from keras.src.metrics.metric import Metric
         from keras.src.models.model import Model
         from keras.src.optimizers.base_optimizer import BaseOptimizer
         from tensorflow.python.ops import resource_variable_ops
@@ -452,6 +474,24 @@ class Watch:
             (tf.train.Checkpoint, "write"),
         ):
             self._wrap(owner, name, _of_save(name))
+
+        for name in ("__init__", "add_variable"):
+            self._wrap(Metric, name, _of_new(METRIC))
+        self._wrap(Model, "load_weights", lambda _, path, *__, **___: _of_weights(path))
+        for name in ("get_weights", "set_weights"):
+            self._wrap(Layer, name, lambda *_, called=name, **__: Event(WEIGHTS, called))
+
+    def _watch_upkeep(self) -> None:
+        """Note what a program does for its memory, or for its random numbers, while it runs."""
+        import keras
+        import tensorflow as tf
+
+        self._wrap(gc, "collect", _of_upkeep(COLLECT, "gc.collect"))
+        for owner in (keras.utils, keras.backend, tf.keras.utils, tf.keras.backend):
+            if hasattr(owner, "clear_session"):
+                self._wrap(owner, "clear_session", _of_upkeep(COLLECT, "clear_session"))
+        self._wrap(tf.random, "set_seed", _of_upkeep(SEED, "tf.random.set_seed"))
+        self._wrap(keras.utils, "set_random_seed", _of_upkeep(SEED, "set_random_seed"))
 
     # ---- single operations ----
 
@@ -551,6 +591,20 @@ def _of_new(kind: str) -> Callable[..., Event]:
 
 def _of_save(name: str) -> Callable[..., Event]:
     return lambda *_, **__: Event(SAVE, name)
+
+
+def _of_weights(path: Any) -> Event:
+    return Event(WEIGHTS, f"load_weights of {Path(str(path)).name}")
+
+
+def _of_upkeep(kind: str, name: str) -> Callable[..., Event | None]:
+    """Return a function that describes a call of the program; what labkit calls is none."""
+
+    def describe(*_: Any, **__: Any) -> Event | None:
+        is_ours = Path(_place_of_caller().rpartition(":")[0]).is_relative_to(_OURS.parent)
+        return None if is_ours else Event(kind, name)
+
+    return describe
 
 
 def _of_dataset(kind: str, name: str) -> Callable[..., Event | None]:

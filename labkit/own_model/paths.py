@@ -41,6 +41,7 @@ _KIND_BY_SUFFIX = {
     ".onnx": ONNX_FILE,
 }
 _ADDRESS = re.compile(r"[a-z][a-z0-9+]+://")
+_H5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of such a file
 _HEAD = 16  # bytes that tell the kind of a file
 
 
@@ -149,6 +150,10 @@ def _kind_of_file(path: Path) -> str:
     if not head:
         raise BadModel(f"{path.name} is empty: saving it was cut off, so save the model again")
     kind = _KIND_BY_SUFFIX[suffix]
+    if kind == KERAS_FILE and head.startswith(_H5):
+        raise BadModel(f"{path.name} is an .h5 file by its content: give it a name that ends so")
+    if kind == H5_FILE and zipfile.is_zipfile(path):
+        raise BadModel(f"{path.name} is a .keras file by its content: give it a name that ends so")
     if kind == KERAS_FILE and not zipfile.is_zipfile(path):
         raise BadModel(
             f"{path.name} is damaged or not a .keras file: it is not a complete zip archive"

@@ -146,8 +146,12 @@ def check_target(
     This is called before minutes are spent on measuring. Without `force`, not even an older report
     is replaced. `sources` are the models: nothing is written into one of them.
     """
+    if not str(path).strip():
+        raise BadModel("no name was given for the report: give one, such as report.html")
     target = Path(path).expanduser()
     folder = target.parent
+    if target.is_symlink() and not target.exists():
+        raise BadModel(f"{target.name} is a link that leads nowhere: give another name")
     if target.is_dir():
         raise BadModel(
             f"the report {target.name} would replace a folder:"

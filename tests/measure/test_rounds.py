@@ -445,6 +445,22 @@ def test_a_run_that_is_not_decided_takes_as_many_rounds_as_were_asked_for(clock,
     assert len(result.samples["a"]) == 64
 
 
+def test_a_run_gets_more_time_for_what_others_take_of_the_processor(clock, monkeypatch):
+    monkeypatch.setenv("LABKIT_ROUNDS", "100000")
+    seconds = []
+    for others in (0.0, 0.5, 0.99):
+        draw = random.Random(3)
+
+        def noisy(draw=draw):
+            clock.work(min(0.02 * draw.lognormvariate(0, 3), 0.5))
+
+        use = ProcessorUse(others)
+        monkeypatch.setattr(ProcessorMeter, "so_far", lambda *_, use=use: use)
+        found = lab.compare(a=clock.candidate(0.01), b=noisy, budget=1, seed=1)
+        seconds.append(found.seconds)
+    assert seconds == pytest.approx([5, 10, 50], rel=0.3)
+
+
 def test_a_run_goes_on_until_the_intervals_are_narrow_that_it_reports(clock, monkeypatch):
     """Beside other programs they are wider than those of the run alone."""
     monkeypatch.setenv("LABKIT_ROUNDS", "2000")

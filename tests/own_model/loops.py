@@ -1,5 +1,6 @@
 """Loops as people write them: with one thing wrong, or healthy."""
 
+import gc
 import multiprocessing
 import os
 import threading
@@ -476,7 +477,110 @@ def saves_after_each_step(folder):
     return loop
 
 
+def begins_a_pipeline_for_each_batch():
+    rows = np.random.default_rng(0).random((4000, 20)).astype(np.float32)
+    dataset = tf.data.Dataset.from_tensor_slices(rows).shuffle(4000).batch(64).repeat()
+    step = tf.function(lambda batch: tf.reduce_sum(batch))
+    return lambda: [step(next(iter(dataset))) for _ in range(10)]
+
+
+def deep_model():
+    layers = [keras.layers.Dense(64, "relu") for _ in range(6)]
+    return keras.Sequential([keras.Input((20,)), *layers])
+
+
+def loads_weights(folder):
+    model = deep_model()
+    path = folder / "m.weights.h5"
+    model.save_weights(path)
+    answer = tf.function(model)
+
+    def loop():
+        for i in range(5):
+            model.load_weights(path)
+            answer(ROWS[i : i + 1])
+
+    return loop
+
+
+def copies_weights_through_numpy():
+    model, target = deep_model(), deep_model()
+    step = tf.function(lambda batch: target(model.layers[0](batch)[:, :20]))
+
+    def loop():
+        for _ in range(20):
+            step(ROWS)
+            pairs = zip(model.get_weights(), target.get_weights(), strict=True)
+            target.set_weights([0.01 * new + 0.99 * old for new, old in pairs])
+
+    return loop
+
+
+def makes_metrics():
+    answer = tf.function(small_model())
+
+    def loop():
+        for _ in range(15):
+            accuracy = keras.metrics.BinaryAccuracy()
+            accuracy.update_state(TARGETS, answer(ROWS))
+
+    return loop
+
+
+def converts_a_list():
+    table = [[float(i % 7), float(i % 11)] for i in range(20_000)]
+    nearest = tf.function(lambda points: tf.argmin(tf.reduce_sum(points**2, axis=1)))
+    return lambda: [nearest(tf.constant(table, tf.float32)) for _ in range(10)]
+
+
+def fits_chunks_of_a_file():
+    model = small_model(compiled=True)
+    rows, targets = lab.models.random_rows(256), np.zeros((256, 1), np.float32)
+    return lambda: [model.fit(rows, targets, batch_size=256, verbose=0) for _ in range(6)]
+
+
+def sets_a_seed_in_each_step():
+    def loop():
+        total = 0.0
+        for i in range(100):
+            tf.random.set_seed(i)
+            total += float(tf.reduce_mean(tf.random.normal((64, 64))))
+
+    return loop
+
+
+def collects_garbage_for_each_answer():
+    answer = tf.function(small_model())
+
+    def loop():
+        for i in range(8):
+            answer(ROWS[i : i + 1])
+            keras.backend.clear_session()
+            gc.collect()
+
+    return loop
+
+
+def makes_a_model_of_each_layer():
+    model = deep_model()
+
+    def loop():
+        for layer in model.layers[:4]:
+            keras.Model(model.inputs, layer.output).predict(ROWS[:1], verbose=0)
+
+    return loop
+
+
 WRONG = [
+    ("iterator made in the loop", begins_a_pipeline_for_each_batch),
+    ("weights copied in the loop", loads_weights),
+    ("weights copied in the loop", copies_weights_through_numpy),
+    ("metric made in the loop", makes_metrics),
+    ("list converted in the loop", converts_a_list),
+    ("fit for few rows", fits_chunks_of_a_file),
+    ("seed set in the loop", sets_a_seed_in_each_step),
+    ("garbage collected in the loop", collects_garbage_for_each_answer),
+    ("model built in the loop", makes_a_model_of_each_layer),
     ("predict for few rows", predicts_each_row),
     ("eager calls", calls_each_row),
     ("rows one by one", replays_for_each_row),
@@ -682,7 +786,36 @@ def trains_and_evaluates_once():
     return loop
 
 
+def collects_and_seeds_once_in_a_while():
+    rows = tf.random.uniform((1000, 1000))
+    product = tf.function(lambda x: tf.linalg.matmul(x, x))
+
+    def loop():
+        tf.random.set_seed(1)
+        for _ in range(20):
+            product(rows)
+        gc.collect()
+
+    return loop
+
+
+def takes_a_new_iterator_for_each_epoch():
+    rows = np.random.default_rng(0).random((20_000, 20)).astype(np.float32)
+    dataset = tf.data.Dataset.from_tensor_slices(rows).batch(64)
+    product = tf.function(
+        lambda x: tf.linalg.matmul(tf.repeat(x, 500, axis=1), tf.ones((10_000, 32)))
+    )
+
+    def loop():
+        for batch in dataset.take(100):
+            product(batch)
+
+    return loop
+
+
 HEALTHY = [
+    collects_and_seeds_once_in_a_while,
+    takes_a_new_iterator_for_each_epoch,
     predicts_many_rows,
     predicts_a_dataset,
     fits_a_dataset,

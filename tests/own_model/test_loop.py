@@ -1,5 +1,6 @@
 """The diagnosis of a loop names the right cause first, and is silent about healthy loops."""
 
+import gc
 import inspect
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from tensorflow.python.eager.polymorphic_function import polymorphic_function
 import labkit as lab
 from labkit import own_model
 from labkit.__main__ import main
+from labkit.measure.profile import OPERATIONS, OTHER_PYTHON
 from labkit.own_model import loop as module
 from labkit.own_model.loop_findings import LESSONS, Evidence, find, what_changed
 from labkit.own_model.loop_watch import LARGE, Event, Seen
@@ -58,6 +60,60 @@ def test_a_healthy_loop_has_no_cause(make, tmp_path):
     found = own_model.diagnose_loop(made(make, tmp_path), budget=20)
     assert found.findings == [], found
     assert "Nothing found" in repr(found)
+
+
+def written_program(folder, *lines):
+    path = folder / "program.py"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_program_that_cannot_run_twice_keeps_what_was_counted(tmp_path):
+    path = written_program(
+        tmp_path,
+        "import os",
+        f"os.mkdir({str(tmp_path / 'once')!r})",
+        "import labkit as lab",
+        "model = lab.models.mlp()",
+        "row = lab.models.random_rows(1)",
+        "for _ in range(8): model.predict(row, verbose=0)",
+    )
+    found = module.diagnose_program(path, 60)
+    assert found.cause == "predict for few rows"
+    assert "The second run, for the profile, ended with FileExistsError" in repr(found)
+
+
+def test_a_program_that_ends_itself_says_so(tmp_path):
+    found = module.diagnose_program(written_program(tmp_path, "import sys", "sys.exit(3)"), 20)
+    assert "The program ended itself with exit status 3" in repr(found)
+    found = module.diagnose_program(written_program(tmp_path, "import sys", "sys.exit(0)"), 20)
+    assert "ended itself" not in repr(found)
+
+
+def test_a_program_gets_its_arguments(tmp_path, capsys):
+    path = written_program(tmp_path, "import sys", "print(sys.argv[1:])")
+    assert main(["own-loop", str(path), "--budget", "20", "--", "--rows", "3"]) == 0
+    assert "['--rows', '3']" in capsys.readouterr().out
+
+
+def test_what_setup_set_aside_is_looked_through_while_the_loop_runs():
+    frozen = []
+    gc.freeze()
+    try:
+        own_model.diagnose_loop(lambda: frozen.append(gc.get_freeze_count()), budget=0.01)
+        assert frozen[0] == 0
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+
+
+def test_a_small_part_of_the_time_is_not_called_the_cost():
+    shares = {OPERATIONS: 0.45, OTHER_PYTHON: 0.3}
+    found = module.LoopDiagnosis([], 3, [0.1], shares)
+    assert "No part of the time stands out" in repr(found)
+    assert "arithmetic" not in repr(found)
+    found = module.LoopDiagnosis([], 3, [0.1], {OPERATIONS: 0.7})
+    assert "The arithmetic is the cost" in repr(found)
 
 
 def test_every_lesson_that_a_finding_names_exists():

@@ -13,6 +13,7 @@ from labkit.own_model.candidates import (
     CONCRETE,
     FUNCTION,
     LITERT,
+    ON_BATCH,
     ORT,
     PREDICT,
     XLA,
@@ -36,9 +37,9 @@ def evidence(d):
     return {sentence.about: sentence.evidence for sentence in d.advice}
 
 
-def scattered(seconds):
+def scattered(seconds, sigma=0.8):
     """Return times whose median is known to a third only."""
-    return list(seconds * np.random.default_rng(0).lognormal(0, 0.8, 64))
+    return list(seconds * np.random.default_rng(0).lognormal(0, sigma, 64))
 
 
 SMALL = {PREDICT: 30, CALL: 2, FUNCTION: 0.4, XLA: 0.15, LITERT: 0.002}
@@ -138,6 +139,29 @@ def test_two_that_nothing_tells_apart_are_as_good():
     close = made_diagnosis({CALL: 20, FUNCTION: 2, XLA: 1.7}, noise=0.0)
     close.one.samples[XLA] = scattered(1.7e-3)
     assert close.best == FUNCTION
+
+
+def test_what_is_certain_goes_before_what_is_simple():
+    """A busy machine: predict_on_batch may be slower than model(x), LiteRT is surely faster."""
+    busy = made_diagnosis({CALL: 20, ON_BATCH: 6, LITERT: 3}, noise=0.0)
+    busy.one.samples[ON_BATCH] = scattered(6e-3, 4)
+    assert busy.one.is_faster(LITERT, than=CALL, by=1.1).holds is True
+    assert busy.one.is_faster(ON_BATCH, than=CALL, by=1.1).holds is None
+    assert busy.best == LITERT
+    assert "tensorflow" not in sentences(busy)  # nothing else is certain
+    busy = made_diagnosis({CALL: 20, ON_BATCH: 6, CONCRETE: 4, LITERT: 3}, noise=0.0)
+    busy.one.samples[ON_BATCH] = scattered(6e-3, 4)
+    assert busy.best_in_tensorflow == CONCRETE
+
+
+def test_what_is_not_certain_is_not_said_as_if_it_were():
+    few = made_diagnosis({CALL: 20, FUNCTION: 6, LITERT: 3})
+    for name, samples in few.one.samples.items():
+        few.one.samples[name] = samples[:1]
+    inside = sentences(few)["tensorflow"]
+    assert "without a converted file, try tf.function" in inside
+    assert inside.endswith("The budget was too short for certainty.")
+    assert "times as fast" not in inside
 
 
 def test_too_few_rounds_are_ranked_by_what_there_is():

@@ -149,6 +149,9 @@ def test_json_goes_to_a_file_that_is_only_replaced_by_force(measured, capsys):
     [
         (["--json", "no/r.json"], "there is no folder no"),
         (["--json", "."], "is a folder"),
+        (["--json", " "], "no name was given for the result"),
+        (["--output", ""], "no name was given for the report"),
+        (["--keep", ""], "no folder was given for the converted model"),
         (["--keep", "no/folder"], "there is no folder no"),
         (["--json", "new.tflite"], "new.tflite has the ending of a model"),
         (["--json", "r.html", "--output", "./r.html"], "--output and --json name the same file"),
@@ -178,6 +181,26 @@ def test_a_report_that_cannot_be_written_ends_with_2_after_the_result(measured, 
     printed = capsys.readouterr()
     assert "Call it through tf.function" in printed.out and "The report:" not in printed.out
     assert printed.err == "python -m labkit own-model: no report was written: the disk is full\n"
+
+
+def test_a_model_that_could_not_be_kept_ends_with_2_after_the_result(measured, stopped, capsys):
+    made = made_diagnosis({"model(x)": 2.0, "tf.function": 1.0})
+    made.report = measured / "report.html"
+    made.not_kept = "the converted model was not written: the disk is full"
+    stopped(made)
+    assert main(["own-model", "--keep", "folder"]) == 2
+    printed = capsys.readouterr()
+    assert "Call it through tf.function" in printed.out
+    assert printed.err == f"python -m labkit own-model: {made.not_kept}\n"
+
+
+@pytest.mark.parametrize("option", ["--output", "--json"])
+def test_a_link_that_leads_nowhere_is_not_replaced(measured, capsys, option):
+    link = measured / "link.html"
+    link.symlink_to(measured / "nowhere.html")
+    assert main(["own-model", option, "link.html"]) == 2
+    assert "link.html is a link that leads nowhere" in capsys.readouterr().err
+    assert link.is_symlink()
 
 
 def test_the_command_that_repeats_it_gives_all_code_in_one_option():
