@@ -28,7 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     The status is 0 if all went well, 1 if something is wrong with the machine or the files, 2 for a
     wrong argument or a model that cannot be used, and 3 for a model that is too slow.
     """
-    options = _parser().parse_args(arguments)
+    words, of_program = _split(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(words)
+    options.arguments = of_program
     if reason := _other_python():
         print(f"{PROGRAM}: {reason}", file=sys.stderr)
         return 1
@@ -44,6 +46,14 @@ def main(arguments: list[str] | None = None) -> int:
         if str(interrupt):
             print(f"{PROGRAM}: {interrupt}", file=sys.stderr)
         return 130
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments of own-loop, and those of the learner's program, which follow a --."""
+    if words[:1] != ["own-loop"] or "--" not in words:
+        return words, []
+    end = words.index("--")
+    return words[:end], words[end + 1 :]
 
 
 def _other_python() -> str:
@@ -329,13 +339,12 @@ def _add_results(own: argparse.ArgumentParser) -> None:
 
 def _add_own_loop(commands: argparse._SubParsersAction) -> None:
     own = commands.add_parser(
-        "own-loop", help="run your program, count what its loop asks for, and say what to change"
+        "own-loop",
+        help="run your program, count what its loop asks for, and say what to change",
+        epilog="The program gets as its own arguments what follows after --.",
     )
     own.set_defaults(run=_own_loop)
     own.add_argument("script", metavar="SCRIPT", help="a Python program")
-    own.add_argument(
-        "arguments", nargs="*", metavar="ARGUMENT", help="the program's own arguments, after --"
-    )
     own.add_argument(
         "--function",
         metavar="NAME",

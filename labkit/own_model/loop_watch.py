@@ -50,7 +50,7 @@ SEED = "seed"
 
 MOST_EVENTS = 200_000  # a loop that goes on longer is watched by its passes so far
 LARGE = 256 * 1024  # bytes: copying fewer takes microseconds
-_LONG_LIST = 1e-3  # seconds to make it a tensor
+_MANY_NUMBERS = 256  # in a list: to make it a tensor takes some ten microseconds
 _SAMPLED = 1024  # numbers of an array that are compared before all of them are
 _SOURCES = ("from_tensors", "from_tensor_slices", "from_generator", "range", "list_files")
 _TRACING = ("map", "filter", "flat_map", "interleave", "scan", "reduce")
@@ -387,7 +387,7 @@ class Watch:
         @functools.wraps(convert)
         def converted(value: Any, *args: Any, **kwargs: Any) -> Any:
             size = getattr(value, "nbytes", 0)
-            if isinstance(value, list | tuple):
+            if isinstance(value, list | tuple) and _is_long(value):
                 return self._converted_list(convert, value, *args, **kwargs)
             if type(value).__name__ != "ndarray" or size < LARGE:
                 return convert(value, *args, **kwargs)
@@ -399,12 +399,11 @@ class Watch:
         self._stack.enter_context(patch.object(constant_op, "convert_to_eager_tensor", converted))
 
     def _converted_list(self, convert: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Make a list a tensor, and note it if that takes long."""
+        """Make a list a tensor, and note how long that took."""
         begin = time.perf_counter()
         result = convert(*args, **kwargs)
         seconds = time.perf_counter() - begin
-        if seconds > _LONG_LIST:
-            self._keep(Event(LIST, seconds=seconds, place=_place_of_caller()))
+        self._keep(Event(LIST, seconds=seconds, place=_place_of_caller()))
         return result
 
     def _note_copy(self, array: Any, size: int, seconds: float) -> None:
@@ -591,6 +590,12 @@ def _of_new(kind: str) -> Callable[..., Event]:
 
 def _of_save(name: str) -> Callable[..., Event]:
     return lambda *_, **__: Event(SAVE, name)
+
+
+def _is_long(values: list[Any] | tuple[Any, ...]) -> bool:
+    """Return whether a list holds many numbers, and is no shape."""
+    in_each = len(values[0]) if values and isinstance(values[0], list | tuple) else 1
+    return len(values) * in_each >= _MANY_NUMBERS
 
 
 def _of_weights(path: Any) -> Event:

@@ -486,7 +486,7 @@ def begins_a_pipeline_for_each_batch():
 
 def deep_model():
     layers = [keras.layers.Dense(64, "relu") for _ in range(6)]
-    return keras.Sequential([keras.Input((20,)), *layers])
+    return keras.Sequential([keras.Input((10,)), *layers])
 
 
 def loads_weights(folder):
@@ -505,7 +505,7 @@ def loads_weights(folder):
 
 def copies_weights_through_numpy():
     model, target = deep_model(), deep_model()
-    step = tf.function(lambda batch: target(model.layers[0](batch)[:, :20]))
+    step = tf.function(lambda batch: target(model.layers[0](batch)[:, :10]))
 
     def loop():
         for _ in range(20):
