@@ -20,8 +20,8 @@ MOST_WRONG_PASSWORDS = 10
 SECONDS_AFTER_WRONG_PASSWORDS = 30
 
 GB = 1_000_000_000
-# What one learner needs when many share a machine: the most that load_test.py allows.
-PLANNED_MEMORY = GB // 2
+# What one learner needs when many share a machine, from what load_test.py measured with twenty.
+PLANNED_MEMORY = 9 * GB // 10
 # What one process may have at most, where nothing better than a limit of the process can be had.
 # TensorFlow reserves more than it uses, so this is far above the planned memory.
 MOST_MEMORY_OF_A_PROCESS = 4 * GB

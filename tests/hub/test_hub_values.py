@@ -43,6 +43,13 @@ def test_a_learner_on_the_cluster_has_what_was_measured():
     assert most < hub_report.in_bytes(VALUES["singleuser"]["memory"]["guarantee"])
 
 
+def test_a_room_lets_in_as_many_as_there_is_memory_for():
+    for measured in hub_report.read_measured():
+        if measured["learners"] >= 20:
+            most = max(run["memory"] for run in measured["runs"])
+            assert most < hub_settings.PLANNED_MEMORY
+
+
 def test_the_image_starts_the_same_server_as_the_room():
     command = VALUES["singleuser"]["cmd"]
     assert f"CMD {command!r}".replace("'", '"') in DOCKERFILE
