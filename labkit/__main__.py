@@ -663,7 +663,7 @@ def _own_loop(options: argparse.Namespace) -> int:
         if options.function is None:
             diagnosis = diagnose_program(script.resolve(), options.budget, options.arguments)
         else:
-            loop = loop_of_script(script.resolve(), options.function)
+            loop = loop_of_script(script.resolve(), options.function, options.arguments)
             diagnosis = diagnose_loop(loop, budget=options.budget)
     except NoSuchFunction as error:
         print(f"{PROGRAM} own-loop: {error}", file=sys.stderr)

@@ -101,6 +101,7 @@ def profile(
     timeline : bool
         False: `cProfile` looks at all calls, and the time is added up by owner of the code. True:
         TensorFlow's own profiler records the calls, and the shortest of the first fifty is shown.
+        Graphs are prepared anew for that: random operations in them that have a seed begin again.
     keep : str or path, optional
         A new folder in which to keep what was recorded for a timeline, for XProf's own page.
 

@@ -212,7 +212,9 @@ def _diagnosed(
     notes: list[str] = []
     watch = Watch()
     watch.begin()
-    restore = _as_without_setup()
+    # `setup` sets objects of TensorFlow aside, and what collects garbage looked cheap here. To set
+    # them aside again would keep what the loop and the notebook leave alive now, for ever.
+    gc.unfreeze()
     try:
         with stop.translate_errors():
             while len(seconds) < most_passes and _is_time_for(seconds, begin, budget):
@@ -229,7 +231,6 @@ def _diagnosed(
             seconds.append(time.perf_counter() - begin)
     finally:
         watch.end()
-        restore()
     shares: dict[str, float] = {}
     is_time_left = time.perf_counter() - begin + seconds[-1] < budget
     if not notes and not is_time_left:
@@ -267,17 +268,6 @@ def _shares(loop: Callable[[], Any], notes: list[str], is_program: bool) -> dict
             "What was counted in the first one stands."
         )
     return {}
-
-
-def _as_without_setup() -> Callable[[], None]:
-    """Let the garbage collector look through all objects, as in the program when it runs alone.
-
-    `setup` sets those of TensorFlow aside. Return what sets them aside again.
-    """
-    if not gc.get_freeze_count():
-        return lambda: None
-    gc.unfreeze()
-    return gc.freeze
 
 
 def _is_time_for(passes: list[float], begin: float, budget: float) -> bool:
@@ -323,15 +313,15 @@ class NoSuchFunction(WrongValue):
     """Raised for a function that a program does not have."""
 
 
-def loop_of_script(path: Path, function: str) -> Callable[[], Any]:
-    """Return a function of a program.
+def loop_of_script(path: Path, function: str, arguments: Sequence[str] = ()) -> Callable[[], Any]:
+    """Return a function of a program, which sees these arguments of its own.
 
     Raises
     ------
     NoSuchFunction
         The file has no such function.
     """
-    with _imports_from(path.parent):
+    with _imports_from(path.parent, arguments):
         names = runpy.run_path(str(path), run_name="own_loop")
     found = names.get(function)
     if not callable(found):

@@ -653,7 +653,8 @@ def _collections(evidence: Evidence) -> list[Finding]:
             f"{collected[0].name} was called {times(len(collected), _in_passes(evidence))}, and "
             f"looks through all objects of Python each time. That took {_part(share)}.",
             LESSONS["11"],
-            f"# without {collected[0].name}: where no model is made in the loop, nothing piles up",
+            f"# without {collected[0].name}: Python collects by itself;\n"
+            "# what piles up in a loop (models, functions) is better made once, before it",
             share=share,
         )
     ]
