@@ -14,7 +14,6 @@ import os
 import signal
 import subprocess
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -648,7 +647,13 @@ def _status_of(diagnosis: Any, most_ms: float | None) -> int:
 def _own_loop(options: argparse.Namespace) -> int:
     """Run the loop of a program; its output and its errors stay as they are."""
     from .course.environment import setup
-    from .own_model.loop import NoSuchFunction, diagnose_loop, diagnose_program, loop_of_script
+    from .own_model.loop import (
+        NoSuchFunction,
+        diagnose_loop,
+        diagnose_program,
+        loop_of_script,
+        traceback_of_program,
+    )
 
     script = Path(options.script)
     if not script.is_file():  # before TensorFlow is imported: a wrong path is told at once
@@ -668,8 +673,8 @@ def _own_loop(options: argparse.Namespace) -> int:
     except NoSuchFunction as error:
         print(f"{PROGRAM} own-loop: {error}", file=sys.stderr)
         return 2
-    except Exception:  # it is the program's own, and says where it comes from
-        traceback.print_exc()
+    except Exception as error:  # it is the program's own, and says where it comes from
+        print(traceback_of_program(error), file=sys.stderr, end="")
         return 1
     print(diagnosis)
     return 0

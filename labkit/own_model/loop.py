@@ -8,6 +8,7 @@ import pstats
 import runpy
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -346,6 +347,27 @@ def _run_program(path: Path, arguments: Sequence[str]) -> str:
         if end.code not in (None, 0):
             return f"exit status {end.code}" if isinstance(end.code, int) else f"{end.code!r}"
     return ""
+
+
+def traceback_of_program(error: BaseException) -> str:
+    """Return the traceback of a program's error, without the calls of what ran and watched it."""
+    described = traceback.TracebackException.from_exception(error)
+    part: traceback.TracebackException | None = described
+    while part is not None:
+        own = [frame for frame in part.stack if not _runs_programs(frame.filename)]
+        if own:  # else the error is labkit's
+            part.stack = traceback.StackSummary.from_list(own)
+        part = part.__cause__ or part.__context__
+    return "".join(described.format())
+
+
+def _runs_programs(file_name: str) -> bool:
+    """Return whether a file is one of those through which a program is run and watched."""
+    here = Path(__file__)
+    package = here.parent.parent
+    runners = (here, here.with_name("loop_watch.py"), package / "__main__.py", Path(stop.__file__))
+    is_runpy = file_name == "<frozen runpy>" or file_name == runpy.__file__
+    return is_runpy or Path(file_name) in runners
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ LESSONS = {
     "03": "03_tf_function.ipynb",
     "04": "04_inside_the_graph.ipynb",
     "05": "05_tf_data.ipynb",
+    "06": "06_loops_in_the_graph.ipynb",
     "07": "07_training_step.ipynb",
     "08": "08_tf1_session_batching.ipynb",
     "10": "10_saved_models.ipynb",
@@ -888,6 +889,26 @@ def _lists(evidence: Evidence) -> list[Finding]:
             LESSONS["02"],
             "rows = tf.constant(rows)  # once, before the loop\n"
             "# or collect the numbers in a NumPy array, which is copied as a whole",
+            share=share,
+        )
+    ]
+
+
+@_rule
+def _growing_tensors(evidence: Evidence) -> list[Finding]:
+    grown = evidence.at_one_place(evidence.of(watch.GROWS), evidence.often)
+    share = evidence.share(grown)
+    if not grown or share < evidence.least_share:
+        return []
+    return [
+        Finding(
+            "tensor grows in the loop",
+            f"A tensor was made longer by tf.concat {times(len(grown), _in_passes(evidence))}: "
+            f"each time all that it held is copied. That took {_part(share)}.",
+            LESSONS["06"],
+            "parts.append(part)  # in the loop, with parts = [] before it\n"
+            "whole = tf.concat(parts, axis=0)  # once, after the loop\n"
+            "# inside a tf.function: tf.TensorArray, with its size where it is known",
             share=share,
         )
     ]

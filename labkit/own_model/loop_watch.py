@@ -47,6 +47,7 @@ WEIGHTS = "weights"  # that are read from a file, or copied between a model and 
 LIST = "list"  # of Python that is made a tensor
 COLLECT = "collect"  # the garbage, as the program asks for it
 SEED = "seed"
+GROWS = "grows"  # a tensor that is joined to what the same line made last
 
 MOST_EVENTS = 200_000  # a loop that goes on longer is watched by its passes so far
 LARGE = 256 * 1024  # bytes: copying fewer takes microseconds
@@ -186,6 +187,7 @@ class Watch:
         self._run_graphs: set[int] = set()
         self._arrays: dict[int, tuple[Any, Copied]] = {}
         self._contents: dict[Any, dict[int, Copied]] = {}
+        self._joined: dict[str, weakref.ref[Any]] = {}
         self._built: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def begin(self) -> None:
@@ -198,6 +200,7 @@ class Watch:
             self._watch_what_is_made()
             self._watch_upkeep()
             self._watch_operations()
+            self._watch_growing_tensors()
             self._watch_interpreters()
             self._watch_forks()
         except BaseException:
@@ -209,6 +212,7 @@ class Watch:
         self._stack.close()
         self._arrays.clear()
         self._contents.clear()
+        self._joined.clear()
 
     # ---- events ----
 
@@ -508,6 +512,40 @@ class Watch:
             return execute(*args, **kwargs)
 
         self._stack.enter_context(patch.object(pywrap_tfe, "TFE_Py_FastPathExecute", executed))
+
+    def _watch_growing_tensors(self) -> None:
+        """Note each tensor that is the last one of the same line of the program, made longer."""
+        import tensorflow as tf
+        from tensorflow.python.ops import gen_array_ops
+
+        concat = gen_array_ops.concat_v2  # what tf.concat calls
+
+        @functools.wraps(concat)
+        def joined(*args: Any, **kwargs: Any) -> Any:
+            is_part = getattr(self._open, "event", None) is not None
+            place = "" if is_part or not tf.executing_eagerly() else _place_of_operation()
+            if not place:
+                return concat(*args, **kwargs)
+            self.seen.operations[self.in_pass, place] += 1
+            event = Event(GROWS, place=place)
+            self._open.event = event
+            begin = time.perf_counter()
+            try:
+                result = concat(*args, **kwargs)
+            finally:
+                event.seconds = time.perf_counter() - begin
+                self._open.event = None
+            if self._is_longer(place, kwargs.get("values", args[0] if args else ())):
+                self._keep(event)
+            self._joined[place] = weakref.ref(result)
+            return result
+
+        self._stack.enter_context(patch.object(gen_array_ops, "concat_v2", joined))
+
+    def _is_longer(self, place: str, parts: Any) -> bool:
+        """Return whether what a line of the program made last is one of the parts."""
+        last = self._joined[place]() if place in self._joined else None
+        return last is not None and any(part is last for part in parts)
 
     # ---- LiteRT ----
 

@@ -571,6 +571,17 @@ def makes_a_model_of_each_layer():
     return loop
 
 
+def collects_by_joining():
+    part = tf.ones((4, 2_000))
+
+    def loop():
+        collected = tf.zeros((0, 2_000))
+        for _ in range(200):
+            collected = tf.concat([collected, part], axis=0)
+
+    return loop
+
+
 WRONG = [
     ("iterator made in the loop", begins_a_pipeline_for_each_batch),
     ("weights copied in the loop", loads_weights),
@@ -622,6 +633,7 @@ WRONG = [
     ("eager mode left on", fits_eagerly),
     ("eager operations", adds_up_in_python),
     ("model saved in the loop", saves_after_each_step),
+    ("tensor grows in the loop", collects_by_joining),
 ]
 
 
@@ -813,7 +825,27 @@ def takes_a_new_iterator_for_each_epoch():
     return loop
 
 
+def joins_a_window_and_a_list():
+    """Slides a window, which does not grow, joins a list once, and a few layers' answers."""
+    model = tf.function(small_model())
+    rows = lab.models.random_rows(256)
+
+    def loop():
+        window = tf.zeros((8, 1))
+        parts = []
+        for _ in range(30):
+            answers = model(rows)
+            window = tf.concat([window[1:], answers[:1]], axis=0)
+            parts.append(answers)
+        whole = tf.concat(parts, axis=0)
+        for _ in range(3):
+            whole = tf.concat([whole, answers], axis=0)
+
+    return loop
+
+
 HEALTHY = [
+    joins_a_window_and_a_list,
     collects_and_seeds_once_in_a_while,
     takes_a_new_iterator_for_each_epoch,
     predicts_many_rows,

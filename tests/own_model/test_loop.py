@@ -90,6 +90,29 @@ def test_a_program_that_ends_itself_says_so(tmp_path):
     assert "ended itself" not in repr(found)
 
 
+def test_an_error_of_a_program_shows_the_lines_of_the_program_alone(tmp_path, capsys):
+    path = written_program(
+        tmp_path,
+        "import labkit as lab",
+        "model = lab.models.mlp()",
+        "def run():",
+        "    try:",
+        "        model(lab.models.random_rows(1)[:, :3])",
+        "    except Exception as error:",
+        "        raise RuntimeError('no answer') from error",
+        "if __name__ == '__main__':",
+        "    run()",
+    )
+    for words in (["own-loop", str(path)], ["own-loop", str(path), "--function", "run"]):
+        assert main(words) == 1
+        shown = capsys.readouterr().err
+        assert shown.rstrip().endswith("RuntimeError: no answer")
+        assert "expected axis -1 of input shape" in shown  # the cause
+        assert "model(lab.models.random_rows(1)[:, :3])" in shown
+        for runner in ("loop.py", "loop_watch.py", "runpy", "__main__.py", "stop.py"):
+            assert runner not in shown, shown
+
+
 def test_a_program_gets_its_arguments(tmp_path, capsys):
     path = written_program(tmp_path, "import sys", "print(sys.argv[1:])")
     assert main(["own-loop", str(path), "--budget", "20", "--", "--rows", "3"]) == 0
