@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..measure.results import Comparison
 from ..measure.stats import pays_after
 from ..show.format import MARK, digits, duration, measured, measured_count
+from .answers import gap_in_words
 from .candidates import (
     ALL_THREADS,
     CALL,
@@ -411,7 +412,7 @@ def _about_agreement(m: Measurements) -> list[Advice]:
         advice.append(Advice("agreement", text, evidence))
     elif len(compared) > 1:
         gap = max(result.gap for result in compared if math.isfinite(result.gap))
-        size = f"{measured(100 * gap, '%')} of the largest value" if gap else "none"
+        size = gap_in_words(gap)
         text = f"The candidates in the ladder give the same answer.{_of_one_size(m, compared)}"
         evidence = (
             f"the largest difference from {CALL} over {len(compared)} candidates"

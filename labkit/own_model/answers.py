@@ -7,6 +7,7 @@ from typing import Any
 from ..measure import rounds
 from ..measure.agreement import first_difference
 from ..show import stop
+from ..show.format import measured
 from .loaded_model import LoadedModel
 
 # Of the largest value of an output. A hundred layers of float32, fused in another order, need it.
@@ -20,6 +21,7 @@ _SMALLEST_SCALE = 1e-6
 _SECOND_CALL_SHARE = 0.45
 _THIRD_CALL_SHARE = 0.15
 _LARGEST_STATE = 1_000_000  # numbers in a variable; larger ones are weights
+_TINY = 1e-9  # a gap: what is smaller has no digits to show
 
 
 def tolerance_of(outputs: list[Any]) -> float:
@@ -57,6 +59,19 @@ def largest_gap(got: list[Any], expected: list[Any]) -> float:
         if math.isfinite(gap):
             largest = max(largest, gap)
     return largest
+
+
+def gap_in_words(gap: float) -> str:
+    """Return a gap as a share of the largest value, in words.
+
+    >>> gap_in_words(0.0), gap_in_words(3e-16)
+    ('none', 'less than a billionth of the largest value')
+    """
+    if gap == 0:
+        return "none"
+    if gap < _TINY:
+        return "less than a billionth of the largest value"
+    return f"{measured(100 * gap, '%')} of the largest value"
 
 
 def _is_float(array: Any) -> bool:

@@ -31,6 +31,8 @@ _CALLERS_SHARE = 0.4
 _SMALLER_SHARE = 0.9
 _MOST_SECONDS = 2.0  # of each measurement, after everything is prepared
 _LEAST_SECONDS = 0.05
+_FEWEST_TIMED = 2  # calls: one to warm up, one that is timed
+_NO_TIME = "for lack of time"
 _PREPARE_SHARE = 0.7  # of the time of the sweep: the rest is for measuring
 _ANSWERS_SHARE = 0.2  # of the time of the smaller files, for the answers to compare with
 _ROWS_OF_GAP = 16  # inputs on which smaller files are compared with the model
@@ -150,6 +152,10 @@ class _Task:
         """Return the seconds for a measurement that may take a part of what is left."""
         return max(_LEAST_SECONDS, min(_MOST_SECONDS, part * self.clock.left))
 
+    def has_time_for(self, calls: int) -> bool:
+        """Return whether what is left is enough for some calls of the recommended candidate."""
+        return calls * self.ready[self.service.best].estimate <= self.clock.left
+
     def leave_out(self, what: str, why: str) -> None:
         """Note what is not measured."""
         self.service.left_out.append(f"{what}: not measured, {why}")
@@ -180,6 +186,9 @@ def measure_service(
 
 def _percentiles(task: _Task) -> None:
     """Time single calls of each candidate that one turn of all leaves time for."""
+    if not task.has_time_for(_FEWEST_TIMED):
+        task.leave_out("single calls", _NO_TIME)
+        return
     runs: dict[str, candidates.Run] = {}
     left = task.share(_CALLS_SHARE)
     by_time = sorted(task.ready.values(), key=lambda result: result.estimate)
@@ -221,8 +230,9 @@ def _callers(task: _Task) -> None:
     for count in CALLERS:
         # One call of each before the time begins, one that ends after it: in the worst case, all
         # of them wait for each other.
-        if 2 * count * estimate + each > task.clock.left and task.service.callers:
-            task.leave_out(f"{count} callers at once", "for lack of time")
+        if 2 * count * estimate + each > task.clock.left:
+            callers = "1 caller" if count == 1 else f"{count} callers"
+            task.leave_out(f"{callers} at once", _NO_TIME)
             continue
         runs = [_run_of_caller(task) for _ in range(count)]
         task.service.callers.append(call_at_once(runs, each))
@@ -249,6 +259,9 @@ def _sweep(task: _Task) -> None:
     """Time single calls with 1, 2, 4 ... rows, as many numbers as there is time to prepare."""
     if _fixes_rows(task):
         task.leave_out("other numbers of rows", "as the model fixes them")
+        return
+    if not task.has_time_for(_FEWEST_TIMED + 1):  # one for an estimate
+        task.leave_out("other numbers of rows", _NO_TIME)
         return
     clock = TimeBudget(max(_LEAST_SECONDS, _SWEEP_SHARE * task.clock.left))
     runs: dict[int, candidates.Run] = {}
@@ -319,7 +332,7 @@ def _smaller_files(task: _Task) -> None:
         if name == INT8_SAMPLE and task.given is None:
             continue
         if 1.5 * task.ready[LITERT].first_call > clock.left:
-            task.leave_out(f"LiteRT in {name}", "for lack of time")
+            task.leave_out(f"LiteRT in {name}", _NO_TIME)
             continue
         try:
             content = candidates.litert_file(task.case, _options(name, inputs))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from ..show.format import MARK, digits, duration, measured
 from ..show.table import Table
+from .answers import gap_in_words
 from .candidates import CALL, LITERT
 from .cases import count_of_rows
 from .measurements import Measurements, known_ends
@@ -114,7 +115,7 @@ def smaller_table(m: Measurements) -> Table:
         rows.append([LITERT, f"{m.service.full_size:,} bytes", half, ""])
     for file in m.service.smaller:
         half = duration(file.calls.percentile(0.5) or 0.0)
-        gap = f"{measured(100 * file.gap, '%')} of the largest value"
+        gap = gap_in_words(file.gap)
         rows.append([f"{LITERT}, {file.name}", f"{file.size:,} bytes", half, gap])
     notes = []
     if rows:

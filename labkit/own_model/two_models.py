@@ -14,7 +14,7 @@ from ..show.format import duration, measured
 from ..show.table import Table
 from . import json_file, report
 from .advice import best_of
-from .answers import difference, largest_gap
+from .answers import difference, gap_in_words, largest_gap
 from .candidates import CANDIDATES
 from .diagnosis import Diagnosis, diagnose
 from .measurements import known_ends
@@ -336,7 +336,7 @@ def _change_of_answers(a: list[Any], b: list[Any], same_input: bool) -> tuple[fl
         return None, "The answers were not compared: they have different shapes."
     problem = difference(b, a)
     gap = largest_gap(b, a)
-    size = f"{measured(100 * gap, '%')} of the largest value" if gap else "none"
+    size = gap_in_words(gap)
     if problem is None:
         return gap, f"Both give the same answer to this input; the largest difference is {size}."
     return gap, f"They answer this input differently; the largest difference is {size}."

@@ -234,6 +234,27 @@ def test_what_cannot_be_measured_is_named(kind, left_out):
     assert left_out in repr(d)
 
 
+def test_what_there_is_no_time_for_is_not_begun():
+    """A call takes longer than what the ladder left of the budget."""
+    calls = []
+
+    def wait(x):
+        calls.append(time.sleep(0.6))
+        return x
+
+    inputs = keras.Input((4,))
+    layer = keras.layers.Lambda(
+        lambda x: tf.ensure_shape(tf.numpy_function(wait, [x], tf.float32), (None, 4)),
+        output_shape=(4,),
+    )
+    model = keras.Model(inputs, layer(inputs))
+    d = own_model.diagnose(model, candidates=[CALL], service=True, **{**QUICK, "budget": 1})
+    assert (d.service.calls, d.service.callers, d.service.sweep) == ({}, [], {})
+    for what in ("single calls", "1 caller at once", "other numbers of rows"):
+        assert f"{what}: not measured, for lack of time" in repr(d)
+    jsonschema.validate(json.loads(json.dumps(d.to_dict(), allow_nan=False)), SCHEMA)
+
+
 def test_a_failing_part_leaves_the_others(monkeypatch):
     def fails(*_):
         raise RuntimeError("no more threads")
