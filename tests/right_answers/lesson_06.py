@@ -106,6 +106,13 @@ def as_a_dataset(step, start):
     return follow
 
 
+def as_a_concrete_function(step, start):
+    def follow(rows):
+        return tf.scan(step, rows, start)
+
+    return tf.function(follow).get_concrete_function(ROWS)
+
+
 RIGHT = [
     ("06.1", "larger buffer", larger_buffer),
     ("06.1", "cached in one piece", cached_in_one_piece),
@@ -119,4 +126,5 @@ RIGHT = [
     ("06.4", "with a TensorArray", with_a_tensor_array),
     ("06.4", "scan one at a time", scan_one_at_a_time),
     ("06.4", "as a dataset", as_a_dataset),
+    ("06.4", "as a concrete function", as_a_concrete_function),
 ]

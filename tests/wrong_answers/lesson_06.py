@@ -204,6 +204,30 @@ def each_from_the_start(step, start):
     )
 
 
+def a_concrete_function_per_batch(dataset, score):
+    @tf.function(input_signature=[tf.TensorSpec((None, 10), tf.float32)])
+    def of_batch(batch):
+        scores = score(batch)
+        return tf.reduce_sum(scores), tf.cast(tf.size(scores), tf.float32)
+
+    of_batch = of_batch.get_concrete_function()
+    pairs = [of_batch(batch) for batch in dataset]
+    return sum(total for total, _ in pairs) / sum(n for _, n in pairs)
+
+
+def a_concrete_function_per_row(step, start):
+    state = tf.TensorSpec(start.shape, tf.float32)
+    one = tf.function(step).get_concrete_function(state, tf.TensorSpec((10,), tf.float32))
+
+    def follow(rows):
+        states = [tf.constant(start)]
+        for row in rows:
+            states.append(one(states[-1], row))
+        return tf.stack(states[1:])
+
+    return follow
+
+
 def answers_at_once(step, start):
     return step(start, tf.zeros(10))
 
@@ -241,6 +265,12 @@ WRONG = [
     ("06.3", "no return", prints_it, "is a `return` missing?"),
     ("06.3", "a loop of calls", in_a_loop_of_calls, "that is the sum"),
     ("06.3", "a graph per batch", a_graph_per_batch, "wanted: one: the loop in the graph"),
+    (
+        "06.3",
+        "a concrete function per batch",
+        a_concrete_function_per_batch,
+        "wanted: one: the loop in the graph",
+    ),
     ("06.4", "no start", no_start, "your answer raised"),
     ("06.4", "no signature", no_signature, "what does the signature say?"),
     ("06.4", "last state", last_state, "every state, one for each row"),
@@ -248,6 +278,12 @@ WRONG = [
     ("06.4", "from the end", from_the_end, "the result is wrong"),
     ("06.4", "loops in Python", loops_in_python, "one trace for all numbers of rows"),
     ("06.4", "a graph per row", a_graph_per_row, "wanted: one: the loop in the graph"),
+    (
+        "06.4",
+        "a concrete function per row",
+        a_concrete_function_per_row,
+        "wanted: one: the loop in the graph",
+    ),
     ("06.4", "each from the start", each_from_the_start, "the result is wrong"),
     ("06.4", "answers at once", answers_at_once, "a function of rows"),
 ]
