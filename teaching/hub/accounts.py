@@ -145,6 +145,13 @@ def remove_system_account(name: str, *, with_files: bool) -> None:
         os.chown(home, 0, 0)
 
 
+def end_processes_of(name: str) -> None:
+    """Kill all processes of a learner, whose account stays."""
+    found = system_account(name)
+    if found is not None:
+        end_processes(found.pw_uid)
+
+
 def run(command: list[str]) -> None:
     """Run a program of the system; raise RuntimeError with what it says if it fails."""
     done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")

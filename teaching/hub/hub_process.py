@@ -135,6 +135,10 @@ def running_hub(
         hub.start()
         yield hub
     finally:
+        # First the learners' processes: a hub waits for each of their servers to end by itself.
+        for name in names:
+            with contextlib.suppress(Exception):
+                accounts.end_processes_of(name)
         with contextlib.suppress(Exception):
             hub.stop()
         hub.end_proxy()

@@ -56,6 +56,7 @@ NOT_COMPARED = (
     "image/png",
     "image/jpeg",
 )
+STOPPING = "stopping: the learners' processes are ended, and their accounts removed"
 # Examples below sliders are closed in JupyterLab, and open where a program ran the notebook.
 OPEN_OR_CLOSED = {"<details open>": "<details>"}
 NAME = "load"  # of the accounts: load01, load02 and so on
@@ -310,6 +311,9 @@ def measure(count: int, lesson: Path) -> dict[str, Any]:
         busy = psutil.cpu_times_percent(interval=None)
         try:
             asyncio.run(all_at_once(hub, lesson, sampler))
+        except KeyboardInterrupt:
+            print(STOPPING, file=sys.stderr, flush=True)
+            raise
         finally:
             busy = psutil.cpu_times_percent(interval=None)
             parts = usage_of_the_hub(hub)
@@ -377,6 +381,9 @@ def main(arguments: list[str] | None = None) -> int:
     for count in options.counts:
         try:
             measured = measure(count, lesson)
+        except KeyboardInterrupt:
+            print("load_test.py: stopped; nothing of it is left", file=sys.stderr)
+            return 130
         except Exception as error:  # the next ones may go well
             print(f"{count} learners: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
             all_right = False

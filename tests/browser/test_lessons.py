@@ -148,12 +148,15 @@ def next_day(visit: Visit, desk: Desk) -> Iterator[NextDay]:
 
 @contextlib.contextmanager
 def screenshot_of_failure(seat: Seat) -> Iterator[None]:
-    """Store what the page looks like when something on it fails."""
+    """Store what the page looks like when something on it fails, what is in it, and its console."""
     try:
         yield
     except BaseException:
         if folder := os.environ.get("LABKIT_SCREENSHOTS"):
-            seat.page.screenshot(path=Path(folder) / f"{file_name(seat.path)}-failed.png")
+            stem = Path(folder) / f"{file_name(seat.path)}-failed"
+            seat.page.screenshot(path=stem.with_suffix(".png"))
+            stem.with_suffix(".html").write_text(seat.page.content(), encoding="utf-8")
+            stem.with_suffix(".txt").write_text("\n".join(seat.errors), encoding="utf-8")
         raise
 
 
