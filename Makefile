@@ -48,7 +48,7 @@ durations: $(READY) ## print what each file and lesson costs, from the last run 
 	@$(PY) tools/durations.py $(if $(LEAST),--least $(LEAST))
 
 test-browser: $(READY) ## play every lesson in a real JupyterLab: ONLY="00 03" for some, PART=1/3 for a third
-	$(PY) -m pytest -n $(JOBS) --dist loadgroup --only="$(ONLY)" --part=$(or $(PART),1/1) tests/browser
+	$(PY) -m pytest -n $(JOBS) --dist loadscope --only="$(ONLY)" --part=$(or $(PART),1/1) tests/browser
 
 LESSONS ?= $(sort $(wildcard notebooks/*.ipynb notebooks/trials/*.ipynb))
 refresh: $(READY) ## run lessons and trials and store their outputs: make refresh LESSONS=notebooks/02*.ipynb

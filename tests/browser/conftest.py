@@ -8,6 +8,7 @@ from typing import Any
 import lessons
 import pytest
 from playwright.sync_api import Browser, Error, Playwright, sync_playwright
+from scheduling import Scheduling
 
 ARGUMENTS = [
     "--disable-background-networking",
@@ -57,12 +58,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Play each lesson, all tests of a lesson in the same process."""
-    if "lesson" not in metafunc.fixturenames:
-        return
-    chosen = chosen_lessons(metafunc.config)
-    in_groups = [pytest.param(path, marks=pytest.mark.xdist_group(path)) for path in chosen]
-    metafunc.parametrize("lesson", in_groups, ids=chosen, scope="class")
+    """Play each lesson that was chosen."""
+    if "lesson" in metafunc.fixturenames:
+        chosen = chosen_lessons(metafunc.config)
+        metafunc.parametrize("lesson", chosen, ids=chosen, scope="class")
 
 
 def chosen_lessons(config: pytest.Config) -> list[str]:
@@ -72,12 +71,9 @@ def chosen_lessons(config: pytest.Config) -> list[str]:
     return [path for path in lessons.paths()[part - 1 :: parts] if path.startswith(only or "")]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests of a module run in the same process, unless they belong to a lesson."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Let pytest-xdist schedule by lesson."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import lessons
 import looks
 import pytest
 from lab_server import ROOT
+from scheduling import scope_of
 from seat import is_outside, numbers_in
 from test_lessons import LEFT_OVER, LOST
 
@@ -129,3 +130,14 @@ def test_every_exercise_has_a_right_and_a_wrong_answer(path):
             assert compile(code, exercise.id, "exec")
             assert exercise.name in code
         assert says
+
+
+def test_all_tests_of_a_lesson_belong_together(request):
+    scopes = {}
+    for item in request.session.items:
+        lesson = item.callspec.params.get("lesson") if hasattr(item, "callspec") else None
+        if lesson:
+            scopes.setdefault(lesson, set()).add(scope_of(item.nodeid))
+    assert all(found == {lesson} for lesson, found in scopes.items()), scopes
+    assert scope_of("tests/browser/test_site.py::test_it[a-b]") == "tests/browser/test_site.py"
+    assert scope_of("tests/browser/test_lessons.py::test_with_the_keyboard_alone") == "keyboard"

@@ -101,8 +101,12 @@ def desk(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Des
 
 
 @pytest.fixture(scope="class")
-def visit(lesson: str, desk: Desk) -> Iterator[Visit]:
-    """Walk through a lesson."""
+def visit(lesson: str, desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
+    """Walk through a lesson, which takes minutes: all its tests need the same walk."""
+    played = tmp_path_factory.getbasetemp() / "played"
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        played = tmp_path_factory.getbasetemp().parent / "played"  # one for all processes
+    (played / file_name(lesson)).mkdir(parents=True)  # fails if another process plays it, too
     server = desk.server()
     seat = Seat(desk.browser, lesson)
     try:
@@ -316,7 +320,6 @@ class TestLesson:
         assert "Traceback" not in visit.server.said()
 
 
-@pytest.mark.xdist_group("keyboard")
 def test_with_the_keyboard_alone_a_lesson_is_done_reloaded_and_begun_again(
     keyboard_lesson: str, browser: Any, tmp_path: Path
 ) -> None:
