@@ -35,6 +35,7 @@ _MANY_AT_A_PLACE = 30  # of them in one line: fewer may be one call that is not 
 _PER_GRAPH = 5  # of them for each call of a graph: fewer take what a graph needs and gives
 _QUICKLY = 0.2  # seconds between two calls of what makes TensorFlow prepare everything anew
 _SETS_UP = 0.25  # share of the time: a pipeline is set up from Python, and then waited for
+_STEP = "one_step_on_data"  # Keras' name of what predict, fit and their like trace of a model
 SURE = 1.0  # of what is wrong however long it takes
 
 
@@ -226,16 +227,17 @@ def _loads(evidence: Evidence) -> list[Finding]:
     loads = _again_and_again(evidence, watch.LOAD)
     if not loads:
         return []
+    cost = evidence.share([*loads, *_first_calls_of_loaded(evidence)])
     names = {event.name for event in loads}
     what = f"{next(iter(names))} was" if len(names) == 1 else f"{len(names):,} files were"
     return [
         Finding(
             "model loaded in the loop",
             f"{what} loaded {times(len(loads), _in_passes(evidence))}, which took "
-            f"{_part(evidence.share(loads))}.",
+            f"{_part(cost)}, with the first call of each.",
             LESSONS["11"],
             "model = keras.saving.load_model(path)  # once, before the loop",
-            share=evidence.share(loads),
+            share=cost,
         )
     ]
 
@@ -261,15 +263,31 @@ def _again_and_again(evidence: Evidence, kind: str) -> list[Event]:
     return [event for event in made if used[event.place] >= MANY]
 
 
+def _first_calls_of_loaded(evidence: Evidence) -> list[Event]:
+    """Return the calls that prepared a model which the loop had loaded: a kept one needs none."""
+    if not _again_and_again(evidence, watch.LOAD):
+        return []
+    calls = evidence.of(watch.FIT, watch.BATCH, watch.PREDICT)
+    return [call for call in calls if any(_STEP in trace.name for trace in call.traces)]
+
+
+def _first_calls(evidence: Evidence) -> list[Event]:
+    """Return the calls of models that traced, as the first one on a new model does."""
+    return [e for e in evidence.of(watch.FIT, watch.BATCH, watch.PREDICT) if _traced(e)]
+
+
+def _trace_share(evidence: Evidence, events: Iterable[Event]) -> float:
+    return sum(event.trace_seconds for event in events) / max(evidence.seconds, 1e-9)
+
+
 @_rule
 def _builds(evidence: Evidence) -> list[Finding]:
     built = _again_and_again(evidence, watch.BUILD)
     compiled = _again_and_again(evidence, watch.COMPILE)
     if not built and not compiled:
         return []
-    first_calls = [e for e in evidence.of(watch.FIT, watch.BATCH, watch.PREDICT) if _traced(e)]
-    cost = evidence.share([*built, *compiled])
-    cost += sum(event.trace_seconds for event in first_calls) / max(evidence.seconds, 1e-9)
+    first_calls = _first_calls(evidence)
+    cost = evidence.share([*built, *compiled]) + _trace_share(evidence, first_calls)
     counts = []
     if built:
         counts.append(f"{len(built):,} models were built")
@@ -366,6 +384,8 @@ def _retraces(evidence: Evidence) -> list[Finding]:
             continue
         whys = [event.traces[0].why for event in [first, *again] if event.traces]
         kind, change = what_changed(whys)
+        if kind == "shape" and first.shapes:  # a signature would not spare the compiling
+            change = _PAD
         findings.append(
             Finding(
                 f"retraced: {kind}",
@@ -405,6 +425,10 @@ _CHANGES = {
     ),
     "structure": "# the same keys and lengths in every call, or one function for each form",
 }
+_PAD = (
+    "# XLA compiles for each size: pad to a few, such as 8, 32 and 128 rows\n"
+    "# or drop jit_compile=True for inputs of any size"
+)
 _SPEC = re.compile(r"(\w+)\[([^\]]*)\]")
 
 
@@ -453,8 +477,7 @@ def _compiled_shapes(evidence: Evidence) -> list[Finding]:
                 f"{names[thing]} is compiled by XLA, and got inputs of {len(found):,} shapes: it "
                 "is compiled for each of them, also where one trace serves all.",
                 LESSONS["04"],
-                "# pad to a few sizes, such as 8, 32 and 128 rows\n"
-                "# or drop jit_compile=True for inputs of any size",
+                _PAD,
                 share=evidence.share(first_of_shape),
             )
         )
@@ -478,8 +501,10 @@ def _first_of_each(calls: Sequence[Event]) -> list[Event]:
 def _predicts(evidence: Evidence) -> list[Finding]:
     findings = []
     by_name = defaultdict(list)
+    firsts = _first_calls_of_loaded(evidence)
     for event in _of_kept_models(evidence, watch.PREDICT):
-        by_name[event.name].append(event)
+        if event not in firsts:
+            by_name[event.name].append(event)
     for name, calls in by_name.items():
         small = [event for event in calls if _is_small(event, FEW_ROWS)]
         if len(small) < MANY and evidence.python_share >= _SETS_UP:
@@ -512,6 +537,7 @@ def _small_for_python(evidence: Evidence, calls: Sequence[Event]) -> list[Event]
 def _predict_finding(evidence: Evidence, name: str, small: Sequence[Event]) -> Finding:
     rows = Counter(event.rows for event in small).most_common(1)[0][0]
     size = "a dataset" if rows is None else _rows(rows)
+    share = evidence.share(small)
     if name == "evaluate":
         change = (
             "model.test_on_batch(rows, targets)  # one batch without the pipeline\n"
@@ -528,10 +554,10 @@ def _predict_finding(evidence: Evidence, name: str, small: Sequence[Event]) -> F
         f"{name} for few rows",
         f"{name} was called {times(len(small))} with {size} each: every call sets up a "
         f"pipeline, {_traces(small):,} graphs in all. That took "
-        f"{_part(evidence.share(small))}.",
+        f"{_part(share)}.",
         LESSONS["02"],
         change,
-        share=evidence.share(small),
+        share=share,
     )
 
 
@@ -889,6 +915,66 @@ def _lists(evidence: Evidence) -> list[Finding]:
             LESSONS["02"],
             "rows = tf.constant(rows)  # once, before the loop\n"
             "# or collect the numbers in a NumPy array, which is copied as a whole",
+            share=share,
+        )
+    ]
+
+
+@_rule
+def _python_in_graphs(evidence: Evidence) -> list[Finding]:
+    """Return what Python does inside graphs: of threads that overlap, one at a time runs it."""
+    calls = evidence.of(watch.PYTHON)
+    share = min(evidence.share(calls), SURE)
+    if len(calls) < 2 * FEW_ROWS or share < _WAITS:
+        return []
+    return [
+        Finding(
+            "Python inside the graph",
+            f"A graph or a pipeline called {calls[0].name}, a function of Python, "
+            f"{times(len(calls), _in_passes(evidence))}: these calls took {_part(share)}, and run "
+            "one after the other, whatever num_parallel_calls says.",
+            LESSONS["05"],
+            "# TensorFlow's operations in place of numpy_function and py_function,\n"
+            "# or one call for a whole batch: dataset.batch(32).map(f)",
+            share=share,
+        )
+    ]
+
+
+@_rule
+def _preparing_layers(evidence: Evidence) -> list[Finding]:
+    made = evidence.at_one_place(evidence.of(watch.PREPARE), _habit(evidence))
+    share = evidence.share(made)
+    if len(made) < MANY or share < evidence.least_share:
+        return []
+    return [
+        Finding(
+            "layer made in the loop",
+            f"{made[0].name} was made or adapted {times(len(made), _in_passes(evidence))}. That "
+            f"took {_part(share)}, and the first call of a new one prepares it again.",
+            LESSONS["11"],
+            f"layer = keras.layers.{made[0].name}(...)  # once, before the loop\n"
+            "layer.adapt(data)  # once; then layer(batch) in the loop",
+            share=1 + share,  # what its calls cost may be a consequence
+        )
+    ]
+
+
+@_rule
+def _changed_tensors(evidence: Evidence) -> list[Finding]:
+    changed = evidence.at_one_place(evidence.of(watch.CHANGES), evidence.often)
+    share = evidence.share(changed)
+    if not changed or share < evidence.least_share:
+        return []
+    return [
+        Finding(
+            "tensor copied to change a part",
+            f"A part of a tensor was changed {times(len(changed), _in_passes(evidence))}, and all "
+            f"of it was copied each time. That took {_part(share)}.",
+            LESSONS["04"],
+            "kept = tf.Variable(kept)  # once, before the loop\n"
+            "kept.scatter_nd_update(indices, updates)  # in the loop: in its place\n"
+            "# or a NumPy array, made a tensor when it is complete",
             share=share,
         )
     ]

@@ -48,6 +48,9 @@ LIST = "list"  # of Python that is made a tensor
 COLLECT = "collect"  # the garbage, as the program asks for it
 SEED = "seed"
 GROWS = "grows"  # a tensor that is joined to what the same line made last
+CHANGES = "changes"  # a tensor that is copied to change a part of what the same line made last
+PYTHON = "python"  # a function of Python that a graph or a pipeline calls
+PREPARE = "prepare"  # a layer for texts, categories or statistics that is made, or adapted
 
 MOST_EVENTS = 200_000  # a loop that goes on longer is watched by its passes so far
 LARGE = 256 * 1024  # bytes: copying fewer takes microseconds
@@ -66,6 +69,14 @@ _PARTS_OF_MODELS = {
     "trackable",
     "trainers",
 }
+# Functions of gen_array_ops that copy their first input, made longer or changed.
+_COPYING = {
+    "concat_v2": GROWS,
+    "tensor_scatter_update": CHANGES,
+    "tensor_scatter_add": CHANGES,
+    "tensor_scatter_sub": CHANGES,
+}
+_FROM_CALLBACKS = (PREDICT, SAVE, WEIGHTS, COLLECT)  # what a callback of `fit` calls by itself
 _OURS = Path(__file__).parent
 _PYTHON = Path(contextlib.__file__).parent  # the standard library
 
@@ -104,6 +115,8 @@ class Event:
         Graphs that were made meanwhile.
     trace_seconds : float
         How long making them took.
+    nested : float
+        Of a call of `fit`: seconds in what callbacks of the program called, which are events, too.
     place : str
         The line of the program that called it.
     eager : str
@@ -123,6 +136,7 @@ class Event:
     seconds: float = 0.0
     traces: list[Trace] = field(default_factory=list)
     trace_seconds: float = 0.0
+    nested: float = 0.0
     place: str = ""
     eager: str = ""
     in_pass: int = 0
@@ -187,7 +201,7 @@ class Watch:
         self._run_graphs: set[int] = set()
         self._arrays: dict[int, tuple[Any, Copied]] = {}
         self._contents: dict[Any, dict[int, Copied]] = {}
-        self._joined: dict[str, weakref.ref[Any]] = {}
+        self._last: dict[str, weakref.ref[Any]] = {}
         self._built: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def begin(self) -> None:
@@ -200,7 +214,9 @@ class Watch:
             self._watch_what_is_made()
             self._watch_upkeep()
             self._watch_operations()
-            self._watch_growing_tensors()
+            self._watch_copies_of_tensors()
+            self._watch_python_in_graphs()
+            self._watch_preparing_layers()
             self._watch_interpreters()
             self._watch_forks()
         except BaseException:
@@ -212,7 +228,7 @@ class Watch:
         self._stack.close()
         self._arrays.clear()
         self._contents.clear()
-        self._joined.clear()
+        self._last.clear()
 
     # ---- events ----
 
@@ -223,19 +239,21 @@ class Watch:
 
         @functools.wraps(original)
         def call(*args: Any, **kwargs: Any) -> Any:
-            if getattr(self._open, "event", None) is not None:
+            outer = getattr(self._open, "event", None)
+            if outer is not None and outer.kind != FIT:
                 return original(*args, **kwargs)  # a part of what is under way
             event = describe(*args, **kwargs)
-            if event is None:
+            if event is None or not _is_asked_by_program(event, outer):
                 return original(*args, **kwargs)
-            event.place = _place_of_caller()
             self._open.event = event
             begin = time.perf_counter()
             try:
                 return original(*args, **kwargs)
             finally:
                 event.seconds = time.perf_counter() - begin
-                self._open.event = None
+                self._open.event = outer
+                if outer is not None:
+                    outer.nested += event.seconds
                 self._keep(event)
 
         if name == "__init__":  # Keras reads the names of its arguments
@@ -244,6 +262,7 @@ class Watch:
         self._stack.enter_context(patch.object(owner, name, new))
 
     def _keep(self, event: Event) -> None:
+        event.seconds -= event.nested
         event.in_pass = self.in_pass
         event.thread = threading.get_ident()
         with self._lock:
@@ -513,39 +532,86 @@ class Watch:
 
         self._stack.enter_context(patch.object(pywrap_tfe, "TFE_Py_FastPathExecute", executed))
 
-    def _watch_growing_tensors(self) -> None:
-        """Note each tensor that is the last one of the same line of the program, made longer."""
-        import tensorflow as tf
+    def _watch_copies_of_tensors(self) -> None:
+        """Note each operation that makes a longer, or a changed, copy of what it made last."""
         from tensorflow.python.ops import gen_array_ops
 
-        concat = gen_array_ops.concat_v2  # what tf.concat calls
+        for name, kind in _COPYING.items():
+            self._watch_copying(gen_array_ops, name, kind)
 
-        @functools.wraps(concat)
-        def joined(*args: Any, **kwargs: Any) -> Any:
+    def _watch_copying(self, module: Any, name: str, kind: str) -> None:
+        import tensorflow as tf
+
+        operation = getattr(module, name)
+
+        @functools.wraps(operation)
+        def copied(*args: Any, **kwargs: Any) -> Any:
             is_part = getattr(self._open, "event", None) is not None
             place = "" if is_part or not tf.executing_eagerly() else _place_of_operation()
             if not place:
-                return concat(*args, **kwargs)
+                return operation(*args, **kwargs)
             self.seen.operations[self.in_pass, place] += 1
-            event = Event(GROWS, place=place)
+            event = Event(kind, place=place)
             self._open.event = event
             begin = time.perf_counter()
             try:
-                result = concat(*args, **kwargs)
+                result = operation(*args, **kwargs)
             finally:
                 event.seconds = time.perf_counter() - begin
                 self._open.event = None
-            if self._is_longer(place, kwargs.get("values", args[0] if args else ())):
+            if self._is_made_of_last(place, [*args, *kwargs.values()][0]):
                 self._keep(event)
-            self._joined[place] = weakref.ref(result)
+            self._last[place] = weakref.ref(result)
             return result
 
-        self._stack.enter_context(patch.object(gen_array_ops, "concat_v2", joined))
+        self._stack.enter_context(patch.object(module, name, copied))
 
-    def _is_longer(self, place: str, parts: Any) -> bool:
-        """Return whether what a line of the program made last is one of the parts."""
-        last = self._joined[place]() if place in self._joined else None
+    def _is_made_of_last(self, place: str, inputs: Any) -> bool:
+        """Return whether what a line of the program made last is one of the inputs."""
+        last = self._last[place]() if place in self._last else None
+        parts = inputs if isinstance(inputs, list | tuple) else [inputs]
         return last is not None and any(part is last for part in parts)
+
+    # ---- Python inside graphs ----
+
+    def _watch_python_in_graphs(self) -> None:
+        """Note each call of a function of the program by numpy_function or py_function.
+
+        They run in TensorFlow's threads, where a profile of the loop does not see them. Those that
+        drive a generator of a dataset are TensorFlow's own: the wait for its elements tells of it.
+        """
+        from tensorflow.python.ops import script_ops
+
+        registry = type(script_ops._py_funcs)
+        call = registry.__call__
+
+        @functools.wraps(call)
+        def called(this: Any, token: Any, *args: Any) -> Any:
+            function = this.get(token)
+            function = inspect.unwrap(getattr(function, "_func", function))
+            place = place_of(function)
+            if _package_of(place.rpartition(":")[0]):
+                return call(this, token, *args)
+            begin = time.perf_counter()
+            try:
+                return call(this, token, *args)
+            finally:
+                seconds = time.perf_counter() - begin
+                name = getattr(function, "__name__", "a function")
+                self._keep(Event(PYTHON, name, seconds=seconds, place=place))
+
+        self._stack.enter_context(patch.object(registry, "__call__", called))
+
+    # ---- layers that look at data ----
+
+    def _watch_preparing_layers(self) -> None:
+        """Note each layer for texts, categories or statistics that is made, and each `adapt`."""
+        import keras
+
+        for name in ("TextVectorization", "StringLookup", "IntegerLookup", "Normalization"):
+            layer = getattr(keras.layers, name)
+            self._wrap(layer, "__init__", _of_new(PREPARE))
+            self._wrap(layer, "adapt", _of_new(PREPARE))
 
     # ---- LiteRT ----
 
@@ -581,6 +647,17 @@ class Watch:
 
 
 # ---- descriptions ----
+
+
+def _is_asked_by_program(event: Event, outer: Event | None) -> bool:
+    """Note the line that asks for something; return whether it is one of the program's own.
+
+    What `fit` calls is a part of it, unless a callback of the program asks for it.
+    """
+    event.place = _place_of_caller()
+    if outer is None:
+        return True
+    return event.kind in _FROM_CALLBACKS and event.place != outer.place
 
 
 def _of_model(kind: str, name: str) -> Callable[..., Event]:

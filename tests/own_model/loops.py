@@ -582,7 +582,71 @@ def collects_by_joining():
     return loop
 
 
+def augment(row):
+    return sum(np.float32(number) for number in row for _ in range(8)) * np.ones(10, np.float32)
+
+
+def maps_python():
+    rows = np.random.rand(100, 200).astype("float32")
+    dataset = tf.data.Dataset.from_tensor_slices(rows)
+    dataset = dataset.map(
+        lambda row: tf.numpy_function(augment, [row], tf.float32), num_parallel_calls=2
+    ).batch(25)
+    return lambda: [tf.reduce_sum(batch) for batch in dataset]
+
+
+def adapts_for_each_request():
+    texts = ["one more text", "a text of other words"]
+
+    def loop():
+        for _ in range(4):
+            layer = keras.layers.TextVectorization(max_tokens=20)
+            layer.adapt(texts)
+            layer(tf.constant(texts))
+
+    return loop
+
+
+def changes_a_part_of_a_tensor():
+    kept = tf.zeros((5_000, 100))
+
+    def loop():
+        nonlocal kept
+        for i in range(40):
+            kept = tf.tensor_scatter_nd_update(kept, [[i]], [tf.ones(100)])
+
+    return loop
+
+
+def predicts_in_a_callback():
+    model = small_model(compiled=True)
+    rows = lab.models.random_rows(300)
+
+    class Validates(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.predict(rows, verbose=0)
+
+    return lambda: model.fit(ROWS, TARGETS, batch_size=4, verbose=0, callbacks=[Validates()])
+
+
+def loads_and_predicts(folder):
+    path = folder / "model.keras"
+    small_model().save(path)
+
+    def loop():
+        for i in range(4):
+            model = keras.saving.load_model(path)
+            model.predict(ROWS[i : i + 16], verbose=0)
+
+    return loop
+
+
 WRONG = [
+    ("Python inside the graph", maps_python),
+    ("layer made in the loop", adapts_for_each_request),
+    ("tensor copied to change a part", changes_a_part_of_a_tensor),
+    ("predict for few rows", predicts_in_a_callback),
+    ("model loaded in the loop", loads_and_predicts),
     ("iterator made in the loop", begins_a_pipeline_for_each_batch),
     ("weights copied in the loop", loads_weights),
     ("weights copied in the loop", copies_weights_through_numpy),
@@ -844,7 +908,32 @@ def joins_a_window_and_a_list():
     return loop
 
 
+def validates_within_fit():
+    """What `fit` itself asks for is a part of it, and so is a callback that only looks."""
+    model = small_model(compiled=True)
+    rows = lab.models.random_rows(20_000)
+    targets = np.zeros((20_000, 1), np.float32)
+    looks = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(end=""))
+    options = {"epochs": 2, "verbose": 0, "batch_size": 500, "callbacks": [looks]}
+    return lambda: model.fit(rows, targets, validation_data=(rows, targets), **options)
+
+
+def generates_batches_with_one_python_call_each():
+    def batches():
+        for _ in range(8):
+            yield np.random.rand(64, 20).astype("float32")
+
+    spec = tf.TensorSpec((None, 20), tf.float32)
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=spec).prefetch(2)
+    weights = tf.random.normal((20, 2_000))
+    square = tf.random.normal((2_000, 2_000))
+    step = tf.function(lambda batch: tf.reduce_sum(tf.tanh(batch @ weights) @ square))
+    return lambda: [step(batch) for batch in dataset]
+
+
 HEALTHY = [
+    validates_within_fit,
+    generates_batches_with_one_python_call_each,
     joins_a_window_and_a_list,
     collects_and_seeds_once_in_a_while,
     takes_a_new_iterator_for_each_epoch,
