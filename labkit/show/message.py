@@ -41,6 +41,7 @@ _SIGN_AND_WORDS = re.compile(rf"([{re.escape(''.join(_BY_SIGN))}]) (\S+)(.*)", r
 
 _CODE_FONT = "font-family:var(--jp-code-font-family, monospace)"
 _CODE_STYLE = f"{_CODE_FONT};white-space:pre-wrap;overflow-wrap:anywhere;padding:0 0.2em"
+_ID = re.compile(r"\b[A-Z]\d*-\d+\b")  # of a claim
 _BADGE_STYLE = (
     "display:inline-block;width:1.4em;height:1.4em;border-radius:50%;text-align:center;"
     "line-height:1.4em;font-size:0.85em;font-weight:700;color:#ffffff;"
@@ -128,7 +129,9 @@ def cell_html(text: str) -> str:
     """Return a cell of a table as HTML: a sign at its beginning becomes a badge."""
     found = _SIGN_AND_WORDS.fullmatch(text)
     if found is None:
-        return inline_html(text)
+        # A column is as wide as its longest word: neither an id nor a name in code is broken.
+        page = inline_html(text).replace("overflow-wrap:anywhere", "overflow-wrap:break-word")
+        return _ID.sub(r'<span style="white-space:nowrap">\g<0></span>', page)
     sign, word, rest = found.groups()
     badge = badge_html(_BY_SIGN[sign])
     # The sign is never alone on a line.

@@ -14,6 +14,7 @@ _CELL_STYLE = "white-space:normal;vertical-align:top;padding:0.35em min(0.6em, 0
 _MIN_WIDTH = "min-width:min({width:.1f}em, 20vw - 80px)"
 _MANY_COLUMNS = 5  # from here on that is too much: a column has as much as its counts need,
 _SMALLER_TEXT = "font-size:min(1em, 1.5vw)"  # and in a narrow window the letters are smaller
+_MANY_LETTERS = 40  # of the longest words of all columns: there they need that, too
 _SHORT_CELL = 24  # characters
 _WIDTH_OF_LETTER = 0.55  # em, on average
 # Of numbers, in em. Not by their letters: the page of another run must differ in the numbers only.
@@ -122,12 +123,20 @@ class Table:
         body = "".join(_html_row(row, self._sides) for row in self.cells)
         notes = "".join(_html_note(note) for note in self.notes)
         style = _TABLE_STYLE
-        if len(self.columns) >= _MANY_COLUMNS:
+        if len(self.columns) >= _MANY_COLUMNS or self._letters() >= _MANY_LETTERS:
             style += f";{_SMALLER_TEXT}"
         return (
             f'<table style="{style}">'
             f"{caption}<thead>{head}</thead><tbody>{body}</tbody></table>{notes}"
         )
+
+    def _letters(self) -> int:
+        """Return the letters of the longest word of each column, together; measured ones aside."""
+        total = 0
+        for column in zip(self.columns, *self.cells, strict=True):
+            words = [word for cell in column if MARK not in cell for word in _unbroken(cell)]
+            total += max(map(len, words), default=0)
+        return total
 
     def _short_widths(self) -> list[float]:
         """Return the width of each column in em, as far as its cells are short."""
@@ -142,6 +151,11 @@ class Table:
                     width = max(width, _width(row[i], is_number=side == "right"))
             widths.append(width)
         return widths
+
+
+def _unbroken(text: str) -> list[str]:
+    """Return the pieces of a text that stay on one line."""
+    return text.replace("`", "").replace("_", "_ ").split()
 
 
 def _is_number(text: str) -> bool:

@@ -36,6 +36,14 @@ window.seat = {
     return seat.panel(path).content.widgets.map(seat.cell);
   },
 
+  // Make JupyterLab look for a widget that it does not find, in the place of the one in a cell.
+  loseWidget(path, id) {
+    const cell = seat.panel(path).content.widgets.find((cell) => cell.model.id === id);
+    const parts = cell.outputArea.widgets.flatMap((output) => [...output.widgets]);
+    const shown = parts.find((part) => part.renderModel && part.node.querySelector("input"));
+    return shown.renderModel({ data: { [shown.mimeType]: { model_id: "nobody's" } } });
+  },
+
   active(path) {
     const content = seat.panel(path).content;
     return seat.cell(content.activeCell, content.activeCellIndex);

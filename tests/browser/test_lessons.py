@@ -24,6 +24,8 @@ SOON, SOON_WHEN_BUSY = 2, 30
 # What an output shows that was closed before it was saved, or whose kernel is gone.
 LEFT_OVER = re.compile(r"\d+ ?%\s*\||<progress|progressbar|\[\?it/s|FloatProgress")
 LOST = re.compile("Error displaying widget|model not found|Loading widget", re.IGNORECASE)
+# JupyterLab's own, on a busy machine: the course's extension has it look again.
+LOOKED_FOR_AGAIN = re.compile("^Error: widget model not found")
 
 
 @dataclass
@@ -308,7 +310,8 @@ class TestLesson:
 
     def test_the_console_is_clean(self, visit: Visit, next_day: NextDay) -> None:
         assert visit.seat.errors == []
-        assert next_day.seat.errors == []
+        errors = [error for error in next_day.seat.errors if not LOOKED_FOR_AGAIN.search(error)]
+        assert errors == []
 
     def test_no_other_machine_is_asked(self, visit: Visit, next_day: NextDay) -> None:
         urls = visit.seat.urls + next_day.seat.urls
@@ -317,7 +320,8 @@ class TestLesson:
 
     def test_it_ends_with_ctrl_c(self, visit: Visit, next_day: NextDay) -> None:
         assert next_day.status == 0
-        assert "Traceback" not in visit.server.said()
+        said = visit.server.said()
+        assert "Traceback" not in said, said[said.find("Traceback") :]
 
 
 def test_with_the_keyboard_alone_a_lesson_is_done_reloaded_and_begun_again(
@@ -339,6 +343,9 @@ def test_with_the_keyboard_alone_a_lesson_is_done_reloaded_and_begun_again(
         assert shown_guesses(seat, notes) == notes.last_guesses()
         for cell, picture in notes.last_pictures().items():
             assert ExplorerControl(seat.output(cell)).seen() == picture
+        guess = next(iter(notes.last_guesses()))
+        seat.ask("loseWidget", guess)  # as a page does that is too busy to find it in time
+        assert shown_guesses(seat, notes) == notes.last_guesses()
         seat.restart_kernel()
         run_setup_and_guesses(seat, notes)
         assert shown_guesses(seat, notes) == notes.last_guesses()

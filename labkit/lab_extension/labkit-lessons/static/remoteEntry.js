@@ -8,6 +8,7 @@
 // - A cell with one of the tags below gets a CSS class; lessons.css gives it its look. Nothing is
 //   written into a notebook.
 // - A link that names a cell makes it the active one.
+// - A slider that JupyterLab says it cannot find, when a saved lesson is opened, is looked for again.
 // - The start page is asked for again whenever it is shown, as its content changes with what the
 //   learner does.
 
@@ -18,6 +19,9 @@
   const TAGS = ["exercise", "solution", "scaffold", "reading"];
   const START_PAGE = "README.md";
   const SECONDS_BETWEEN_LOOKS = 15;
+  const SECONDS_BETWEEN_SEARCHES = 2;
+  const SEARCHES = 60;
+  const NOT_FOUND = "Error displaying widget: model not found";
   const FOLDER = new URL(".", document.currentScript.src).href;
 
   // ---- cells ----
@@ -76,6 +80,37 @@
     };
   }
 
+  // ---- sliders of a saved lesson ----
+
+  // The widget manager waits two seconds for a saved model. Where the page is busy for as long, it
+  // gives up at the moment in which the models arrive, and never looks again.
+  function findWidgetsAgain(panel) {
+    let left = SEARCHES;
+
+    function look() {
+      left -= 1;
+      if (left === 0 || panel.isDisposed) {
+        clearInterval(timer);
+        return;
+      }
+      for (const cell of panel.content.widgets) {
+        renderAgain(cell.outputArea);
+      }
+    }
+
+    const timer = setInterval(guarded(look), SECONDS_BETWEEN_SEARCHES * 1000);
+  }
+
+  function renderAgain(outputArea) {
+    outputArea?.widgets.forEach((output, index) => {
+      for (const part of output.widgets ?? []) {
+        if (part.renderModel && part.node.textContent === NOT_FOUND) {
+          part.renderModel(outputArea.model.get(index)).catch(report);
+        }
+      }
+    });
+  }
+
   // ---- the start page ----
 
   async function refresh(app, context) {
@@ -131,6 +166,7 @@
       createNew: guarded((panel, context) => {
         followCells(panel.content);
         activateLinkedCell(panel, context);
+        findWidgetsAgain(panel);
       }),
     });
     app.docRegistry.addWidgetExtension("Markdown Preview", {
