@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from concurrent.futures import Future
 
 import tensorflow as tf
@@ -179,6 +179,67 @@ def with_a_condition(load):
     return get
 
 
+def with_a_default_lock(load):
+    held, locks = {}, defaultdict(threading.Lock)  # one step of the interpreter
+
+    def get(path):
+        with locks[path]:
+            if path not in held:
+                held[path] = load(path)
+        return held[path]
+
+    return get
+
+
+class Once:
+    """An event for each load that is under way."""
+
+    def __init__(self, load):
+        self.load = load
+        self.held, self.loading, self.guard = {}, {}, threading.Lock()
+
+    def __call__(self, path):
+        while True:
+            with self.guard:
+                if path in self.held:
+                    return self.held[path]
+                event = self.loading.get(path)
+                if event is None:
+                    mine = self.loading[path] = threading.Event()
+            if event is None:
+                break
+            event.wait()
+        try:
+            model = self.load(path)
+            with self.guard:
+                self.held[path] = model
+            return model
+        finally:
+            with self.guard:
+                del self.loading[path]
+            mine.set()
+
+
+def keeps_the_others_for_a_large_one(load, limit):
+    held = OrderedDict()
+
+    def get(path):
+        found = path.stat()
+        stamp = found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        if path in held and held[path][0] == stamp:
+            held.move_to_end(path)
+            return held[path][1]
+        held.pop(path, None)
+        model = load(path)
+        if found.st_size <= limit:
+            held[path] = stamp, model
+            while sum(stamp[1] for stamp, _ in held.values()) > limit:
+                held.popitem(last=False)
+        return model
+
+    return get
+
+
 RIGHT = [
     ("11.1", "as a class", as_a_class),
     ("11.1", "with a clock of its own", with_a_clock_of_its_own),
@@ -189,4 +250,7 @@ RIGHT = [
     ("11.3", "with futures", with_futures),
     ("11.3", "asks before and inside", asks_before_and_inside),
     ("11.3", "with a condition", with_a_condition),
+    ("11.1", "keeps the others for a large one", keeps_the_others_for_a_large_one),
+    ("11.3", "with a default lock", with_a_default_lock),
+    ("11.3", "an object with events", Once),
 ]

@@ -2,11 +2,14 @@
 
 import contextlib
 import os
+import queue
 import tempfile
 import threading
 import uuid
 from concurrent.futures import Future
 from pathlib import Path
+
+import keras
 
 
 def through_a_folder_beside_it(model, path):
@@ -110,6 +113,73 @@ def with_a_set(work):
     return check
 
 
+def saves_by_keyword(model, path):
+    fresh = path.with_stem(f"{path.stem}-new")
+    try:
+        model.save(filepath=fresh, overwrite=True, zipped=True)
+        os.replace(src=fresh, dst=path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def asks_keras_to_save(model, path):
+    fresh = path.with_name("fresh.keras")
+    try:
+        keras.saving.save_model(model, fresh)
+        os.rename(src=fresh, dst=path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def a_flag_behind_a_guard(work):
+    busy, guard = False, threading.Lock()
+
+    def check():
+        nonlocal busy
+        with guard:
+            if busy:
+                return
+            busy = True
+        try:
+            work()
+        finally:
+            busy = False
+
+    return check
+
+
+class OneAtATime:
+    """A lock in an object."""
+
+    def __init__(self, work):
+        self.work, self.lock = work, threading.Lock()
+
+    def __call__(self):
+        if not self.lock.acquire(False):
+            return
+        try:
+            self.work()
+        finally:
+            self.lock.release()
+
+
+def with_a_queue(work):
+    free = queue.SimpleQueue()
+    free.put(None)
+
+    def check():
+        try:
+            free.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            work()
+        finally:
+            free.put(None)
+
+    return check
+
+
 RIGHT = [
     ("12.1", "through a folder beside it", through_a_folder_beside_it),
     ("12.1", "through bytes", through_bytes),
@@ -120,4 +190,9 @@ RIGHT = [
     ("12.3", "with an exit stack", with_an_exit_stack),
     ("12.3", "with a semaphore", with_a_semaphore),
     ("12.3", "with a set", with_a_set),
+    ("12.1", "saves by keyword", saves_by_keyword),
+    ("12.1", "asks Keras to save", asks_keras_to_save),
+    ("12.3", "a flag behind a guard", a_flag_behind_a_guard),
+    ("12.3", "an object", OneAtATime),
+    ("12.3", "with a queue", with_a_queue),
 ]

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 
 import numpy as np
 
@@ -197,6 +198,22 @@ class Service:
             give(future, value)
 
 
+def by_the_thread_itself(make):
+    engines, guard = weakref.WeakKeyDictionary(), threading.Lock()
+
+    def answer(row):
+        thread = threading.current_thread()
+        with guard:
+            engine = engines.get(thread)
+        if engine is None:
+            engine = make()
+            with guard:
+                engines[thread] = engine
+        return engine(row)
+
+    return answer
+
+
 RIGHT = [
     ("14.1", "a subclass of local", a_subclass),
     ("14.1", "by the number of the thread", by_number),
@@ -207,4 +224,5 @@ RIGHT = [
     ("14.3", "with futures", with_futures),
     ("14.3", "with a task", with_a_task),
     ("14.3", "an object that asks again, row by row", Service),
+    ("14.1", "by the thread itself", by_the_thread_itself),
 ]

@@ -120,6 +120,15 @@ def nested(slow, fast):
     return 1
 
 
+def counts_up(slow, fast):
+    if slow[0] <= fast[0] and slow[1] <= fast[1]:
+        return None
+    n = 1
+    while fast[0] + (n - 1) * fast[1] >= slow[0] + (n - 1) * slow[1]:
+        n += 1
+    return n
+
+
 RIGHT = [
     ("16.1", "a loop", in_a_loop),
     ("16.1", "sorted", sorted_by_total),
@@ -134,4 +143,5 @@ RIGHT = [
     ("16.4", "NumPy's numbers", numpy_numbers),
     ("16.4", "divmod", with_divmod),
     ("16.4", "nested", nested),
+    ("16.4", "counts up", counts_up),
 ]

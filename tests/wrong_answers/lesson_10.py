@@ -230,6 +230,48 @@ def wants_float64(model, path):
     model.export(path, input_signature=[features], verbose=False)
 
 
+def by_position(path):
+    loaded = tf.saved_model.load(path)
+    score = loaded.signatures["serving_default"]
+
+    def answer(rows):
+        [output] = score(tf.constant(rows)).values()
+        return output.numpy()
+
+    answer.loaded = loaded
+    return answer
+
+
+def by_serve(path):
+    loaded = tf.saved_model.load(path)
+    return lambda rows: loaded.serve(rows).numpy()
+
+
+def the_first_free_number(model, base):
+    part = base / "new.part"
+    model.export(part, verbose=False)
+    number = 1
+    while True:
+        try:
+            os.replace(part, base / str(number))
+            return number
+        except OSError:
+            number += 1
+
+
+def only_the_columns(signature):
+    [(name, spec)] = signature.structured_input_signature[1].items()
+
+    def answer(rows):
+        batch = np.asarray(rows, dtype=spec.dtype.as_numpy_dtype)
+        if batch.shape[-1] != spec.shape[1]:
+            raise ValueError(f"rows of shape {spec.shape} are wanted, got {batch.shape}")
+        [output] = signature(**{name: batch}).values()
+        return output.numpy()
+
+    return answer
+
+
 WRONG = [
     ("10.2", "wants float64", wants_float64, "refuses a float32 tensor"),
     (
@@ -274,4 +316,13 @@ WRONG = [
     ("10.4", "no check", no_check, "a ValueError"),
     ("10.4", "too late", too_late, "a check before the call"),
     ("10.4", "no help", no_help, "what helps"),
+    ("10.1", "by position", by_position, "was called by position; wanted: by keyword"),
+    ("10.1", "by serve", by_serve, "no signature was called"),
+    (
+        "10.3",
+        "the first free number",
+        the_first_free_number,
+        "the version 14: the highest was 12, and another writer takes",
+    ),
+    ("10.4", "only the columns", only_the_columns, "reach the signature, which raises TypeError"),
 ]

@@ -4,6 +4,7 @@ import functools
 import os
 import tempfile
 import threading
+from collections import OrderedDict
 
 import keras
 
@@ -294,6 +295,153 @@ def loads_for_each_fold(model, train, test, folds):
     return losses
 
 
+def stamp_of(path):
+    found = os.stat(path)
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def returns_a_large_one_early(load, limit):
+    held = {}
+
+    def get(path):
+        stamp = stamp_of(path)
+        if stamp[1] > limit:
+            return load(path)
+        old = held.pop(path, (None, None))
+        model = old[1] if old[0] == stamp else load(path)
+        held[path] = stamp, model
+        while sum(stamp[1] for stamp, _ in held.values()) > limit:
+            held.pop(next(iter(held)))
+        return model
+
+    return get
+
+
+def a_sum_that_only_grows(load, limit):
+    held = OrderedDict()
+    total = 0
+
+    def get(path):
+        nonlocal total
+        stamp = stamp_of(path)
+        if path in held and held[path][0] == stamp:
+            held.move_to_end(path)
+            return held[path][1]
+        model = load(path)
+        held[path] = stamp, model
+        held.move_to_end(path)
+        total += stamp[1]
+        while total > limit:
+            _, (old, _) = held.popitem(last=False)
+            total -= old[1]
+        return model
+
+    return get
+
+
+def the_size_of_the_first_load(load, limit):
+    held, sizes = {}, {}
+
+    def get(path):
+        stamp = stamp_of(path)
+        old = held.pop(path, (None, None))
+        model = old[1] if old[0] == stamp else load(path)
+        held[path] = stamp, model
+        sizes.setdefault(path, stamp[1])
+        while sum(sizes[path] for path in held) > limit:
+            held.pop(next(iter(held)))
+        return model
+
+    return get
+
+
+def three_parts(load, limit):
+    held = {}
+
+    def get(path):
+        stamp = stamp_of(path)[1:]
+        old = held.pop(path, (None, None))
+        model = old[1] if old[0] == stamp else load(path)
+        held[path] = stamp, model
+        while sum(stamp[0] for stamp, _ in held.values()) > limit:
+            held.pop(next(iter(held)))
+        return model
+
+    return get
+
+
+def stamps_after_the_load(load, limit):
+    held = {}
+
+    def get(path):
+        old = held.pop(path, (None, None))
+        model = old[1] if old[0] == stamp_of(path) else load(path)
+        held[path] = stamp_of(path), model
+        while sum(stamp[1] for stamp, _ in held.values()) > limit:
+            held.pop(next(iter(held)))
+        return model
+
+    return get
+
+
+def below_the_limit(load, limit):
+    held = {}
+
+    def get(path):
+        stamp = stamp_of(path)
+        old = held.pop(path, (None, None))
+        model = old[1] if old[0] == stamp else load(path)
+        held[path] = stamp, model
+        while held and sum(stamp[1] for stamp, _ in held.values()) >= limit:
+            held.pop(next(iter(held)))
+        return model
+
+    return get
+
+
+def makes_locks_in_a_race(load):
+    held, locks = {}, {}
+
+    def get(path):
+        if path not in locks: locks[path] = threading.Lock()  # fmt: skip  # noqa: E701
+        with locks[path]:
+            if path not in held:
+                held[path] = load(path)
+            return held[path]
+
+    return get
+
+
+def looks_for_a_lock(load):
+    held, locks = {}, {}
+
+    def get(path):
+        lock = locks.get(path)
+        if lock is None:
+            lock = locks[path] = threading.Lock()
+        with lock:
+            if path not in held:
+                held[path] = load(path)
+            return held[path]
+
+    return get
+
+
+def asks_outside_of_the_guard(load):
+    held, locks, guard = {}, {}, threading.Lock()
+
+    def get(path):
+        if path not in locks:
+            with guard:
+                locks[path] = threading.Lock()
+        with locks[path]:
+            if path not in held:
+                held[path] = load(path)
+            return held[path]
+
+    return get
+
+
 WRONG = [
     ("11.1", "keeps one at least", keeps_one_at_least, "it is returned and not kept"),
     ("11.1", "keeps old versions", keeps_old_versions, "goes at once"),
@@ -321,4 +469,23 @@ WRONG = [
     ("11.3", "keeps the lock", keeps_the_lock, "never end"),
     ("11.3", "keeps the failure", keeps_the_failure, "a failure is not kept"),
     ("11.3", "lru_cache alone", lru_only, "for eight threads"),
+    (
+        "11.1",
+        "returns a large one early",
+        returns_a_large_one_early,
+        "a file grew beyond the limit",
+    ),
+    ("11.1", "a sum that only grows", a_sum_that_only_grows, "each file counts once"),
+    ("11.1", "the size of the first load", the_size_of_the_first_load, "the size that it has now"),
+    ("11.1", "three parts", three_parts, "st_ino is a part of the stamp"),
+    ("11.1", "stamps after the load", stamps_after_the_load, "the stamp of before the load"),
+    ("11.1", "below the limit", below_the_limit, "fits the limit and was used not long ago"),
+    (
+        "11.3",
+        "makes locks in a race",
+        makes_locks_in_a_race,
+        "came before `if path not in locks: locks",
+    ),
+    ("11.3", "looks for a lock", looks_for_a_lock, "the second one came before `if lock is None:`"),
+    ("11.3", "asks outside of the guard", asks_outside_of_the_guard, "for the lock too"),
 ]

@@ -1,9 +1,12 @@
 """Wrong answers that people give in lesson 12, and a part of the message that each must get."""
 
+import contextlib
+import functools
 import os
 import shutil
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 
@@ -297,6 +300,110 @@ def only_what_is_true(load, pause, tries=9, longest=60):
         pause(min(2**n, longest))
 
 
+def pauses_first(load, pause, tries=9, longest=60):
+    for n in range(tries):
+        pause(min(2**n, longest))
+        try:
+            return load()
+        except Exception:
+            if n == tries - 1:
+                raise
+
+
+def sleeps(load, pause, tries=9, longest=60):
+    for n in range(tries):
+        try:
+            return load()
+        except Exception:
+            if n == tries - 1:
+                raise
+        time.sleep(0)
+
+
+class Flag:
+    """A flag in an object."""
+
+    def __init__(self, work):
+        self.work = work
+        self.busy = False
+
+    def __call__(self):
+        if self.busy:
+            return
+        self.busy = True
+        try:
+            self.work()
+        finally:
+            self.busy = False
+
+
+def a_flag_in_a_partial(work):
+    def check(state):
+        if state["busy"]:
+            return
+        state["busy"] = True
+        try:
+            work()
+        finally:
+            state["busy"] = False
+
+    return functools.partial(check, {"busy": False})
+
+
+def waits_a_second(work):
+    lock = threading.Lock()
+
+    def check():
+        if lock.acquire(timeout=1):
+            try:
+                work()
+            finally:
+                lock.release()
+
+    return check
+
+
+def lets_go_in_any_case(work):
+    lock = threading.Lock()
+
+    def check():
+        try:
+            if lock.acquire(blocking=False):
+                work()
+        finally:
+            lock.release()
+
+    return check
+
+
+def lets_go_if_locked(work):
+    lock = threading.Lock()
+
+    def check():
+        try:
+            if lock.acquire(blocking=False):
+                work()
+        finally:
+            if lock.locked():
+                lock.release()
+
+    return check
+
+
+def lets_go_and_suppresses(work):
+    lock = threading.Lock()
+
+    def check():
+        try:
+            if lock.acquire(blocking=False):
+                work()
+        finally:
+            with contextlib.suppress(RuntimeError):
+                lock.release()
+
+    return check
+
+
 WRONG = [
     ("12.2", "only what is true", only_what_is_true, "one call, and 0"),
     ("12.1", "in place", in_place, "a reader found"),
@@ -328,4 +435,17 @@ WRONG = [
     ("12.3", "a lock for each call", a_lock_for_each_call, "at work at the same time"),
     ("12.3", "one lock for all", one_lock_for_all, "a lock of its own"),
     ("12.3", "works at once", works_at_once, "only check() calls it"),
+    (
+        "12.2",
+        "pauses first",
+        pauses_first,
+        "a pause before the first try; wanted: the first try at once",
+    ),
+    ("12.2", "sleeps", sleeps, "pause was not called; wanted: pause(1) before the second try"),
+    ("12.3", "a flag in an object", Flag, "at work at the same time"),
+    ("12.3", "a flag in a partial", a_flag_in_a_partial, "at work at the same time"),
+    ("12.3", "waits a second", waits_a_second, "waited until the first one was through"),
+    ("12.3", "lets go in any case", lets_go_in_any_case, "only who got the lock lets it go"),
+    ("12.3", "lets go if locked", lets_go_if_locked, "so a third one came in"),
+    ("12.3", "lets go and suppresses", lets_go_and_suppresses, "so a third one came in"),
 ]

@@ -1,5 +1,6 @@
 """Wrong answers that people give in lesson 13, and a part of the message that each must get."""
 
+import functools
 import math
 
 import numpy as np
@@ -234,6 +235,87 @@ def one_array_for_all(content):
     return answer
 
 
+def kept_by_request(model):
+    @functools.cache
+    def by_key(key):
+        return model(np.array([key], "float32")).numpy().item()
+
+    return lambda request: by_key(tuple(request))
+
+
+def padded_to(size):
+    def make_engine(content):
+        engine = own_model.litert_interpreter(content, (size, 20))
+
+        def answer(rows):
+            padded = np.zeros((size, 20), "float32")
+            padded[: len(rows)] = rows
+            engine.set_tensor(engine.get_input_details()[0]["index"], padded)
+            engine.invoke()
+            return engine.get_tensor(engine.get_output_details()[0]["index"])[: len(rows)]
+
+        return answer
+
+    return make_engine
+
+
+def sums(shapes):
+    weights = sum(a * b for a, b in shapes)
+    return weights, sum(a * b + b for a, b in shapes), sum(a + b for a, b in shapes)
+
+
+def counts_for_ever(shapes, peak, bandwidth):
+    weights, numbers, through = sums(shapes)
+    n = 1
+    while 2 * n * weights / peak < 4 * (numbers + n * through) / bandwidth:
+        n += 1
+    return n
+
+
+def counts_to(bound):
+    def rows_to_the_peak(shapes, peak, bandwidth):
+        weights, numbers, through = sums(shapes)
+        for n in range(1, bound):
+            if 2 * n * weights / peak >= 4 * (numbers + n * through) / bandwidth:
+                return n
+        return None
+
+    return rows_to_the_peak
+
+
+def layer_by_layer(shapes, peak, bandwidth):
+    numbers = []
+    for a, b in shapes:
+        saved = 2 * a * b / peak - 4 * (a + b) / bandwidth
+        if saved <= 0:
+            return None
+        numbers.append(math.ceil(4 * (a * b + b) / bandwidth / saved))
+    return max(numbers)
+
+
+def convolved_by(convolve):
+    def make_seer(model):
+        first, second, _, last = [layer.get_weights() for layer in model.layers]
+
+        def answer(x):
+            for kernel, bias in (first, second):
+                x = np.maximum(convolve(x, kernel) + bias, 0)
+            return x.reshape(len(x), -1) @ last[0] + last[1]
+
+        return answer
+
+    return make_seer
+
+
+def by_tensorflow(x, kernel):
+    return tf.nn.conv2d(x, kernel, 2, "VALID").numpy()
+
+
+def by_a_raw_operation(x, kernel):
+    strides = [1, 2, 2, 1]
+    return tf.raw_ops.Conv2D(input=x, filter=kernel, strides=strides, padding="VALID").numpy()
+
+
 WRONG = [
     ("13.2", "one array for all answers", one_array_for_all, "after the later calls"),
     ("13.2", "a view", a_view_into_the_interpreter, "reference to internal data"),
@@ -262,4 +344,23 @@ WRONG = [
     ("13.4", "no bias", no_bias, "the result is wrong"),
     ("13.4", "eagerly", eager_images, "NumPy alone"),
     ("13.4", "as a graph", as_a_graph, "NumPy alone"),
+    ("13.1", "kept by request", kept_by_request, "look at the candidates below XLA"),
+    ("13.2", "padded to 32", padded_to(32), "could not broadcast"),
+    ("13.2", "padded to 128", padded_to(128), "could not broadcast"),
+    ("13.3", "counts for ever", counts_for_ever, "there was no end for the layers"),
+    ("13.3", "counts to a thousand", counts_to(1000), "there arithmetic takes as long as memory"),
+    (
+        "13.3",
+        "counts to a million",
+        counts_to(10**6),
+        "None: a further row adds more memory than arithmetic",
+    ),
+    ("13.3", "layer by layer", layer_by_layer, "for the layers"),
+    ("13.4", "by TensorFlow", convolved_by(by_tensorflow), "each answer calls TensorFlow"),
+    (
+        "13.4",
+        "by a raw operation",
+        convolved_by(by_a_raw_operation),
+        "each answer calls TensorFlow",
+    ),
 ]

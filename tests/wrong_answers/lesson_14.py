@@ -1,7 +1,9 @@
 """Wrong answers that people give in lesson 14, and a part of the message that each must get."""
 
 import asyncio
+import queue
 import threading
+from collections import deque
 
 import numpy as np
 
@@ -220,6 +222,110 @@ def shares_a_task_without_a_shield(engine, most):
     return answer
 
 
+def a_pool(make):
+    free = deque()
+
+    def answer(row):
+        try:
+            engine = free.pop()
+        except IndexError:
+            engine = make()
+        try:
+            return engine(row)
+        finally:
+            free.append(engine)
+
+    return answer
+
+
+def a_queue_of_engines(make):
+    free = queue.SimpleQueue()
+
+    def answer(row):
+        try:
+            engine = free.get_nowait()
+        except queue.Empty:
+            engine = make()
+        try:
+            return engine(row)
+        finally:
+            free.put(engine)
+
+    return answer
+
+
+OWN = threading.local()
+
+
+def one_local_for_all(make):
+    def answer(row):
+        if not hasattr(OWN, "engine"):
+            OWN.engine = make()
+        return OWN.engine(row)
+
+    return answer
+
+
+def on_the_thread(make):
+    def answer(row):
+        thread = threading.current_thread()
+        if not hasattr(thread, "engine"):
+            thread.engine = make()
+        return thread.engine(row)
+
+    return answer
+
+
+def by_name(make):
+    engines = {}
+
+    def answer(row):
+        name = threading.current_thread().name
+        if name not in engines:
+            engines[name] = make()
+        return engines[name](row)
+
+    return answer
+
+
+def always_32_rows(model, waiting, most):
+    taken = []
+    while waiting and sum(map(len, taken)) + len(waiting[0]) <= 32:
+        taken.append(waiting.popleft())
+    answers = model(np.concatenate(taken))
+    return np.split(answers, np.cumsum([len(request) for request in taken])[:-1])
+
+
+def batches(limit=None, closes=True):
+    def make_service(engine, most):
+        filling = []
+
+        async def call(rows):
+            if closes:
+                filling.clear()
+            return engine(np.stack(rows))
+
+        async def answer(row):
+            if not filling or len(filling[0]) == (limit or most):
+                rows = []
+                filling[:] = rows, asyncio.ensure_future(call(rows))
+            rows, task = filling
+            rows.append(row)
+            place = len(rows) - 1
+            return (await asyncio.shield(task))[place]
+
+        return answer
+
+    return make_service
+
+
+def without_async(engine, most):
+    def answer(row):
+        return engine(row[None])[0]
+
+    return answer
+
+
 WRONG = [
     ("14.1", "one engine", one_engine, "two threads were in one engine"),
     ("14.1", "a lock", one_engine_behind_a_lock, "they wait for each other"),
@@ -240,4 +346,13 @@ WRONG = [
     ("14.3", "forgets errors", forgets_errors, "callers still wait"),
     ("14.3", "forgets who gave up", forgets_who_gave_up, "beside a caller who gave up"),
     ("14.3", "no shield", shares_a_task_without_a_shield, "beside a caller who gave up"),
+    ("14.1", "a pool", a_pool, "one engine was used by"),
+    ("14.1", "a queue of engines", a_queue_of_engines, "one engine was used by"),
+    ("14.1", "one local for all", one_local_for_all, "the engine of another service"),
+    ("14.1", "on the thread", on_the_thread, "the engine of another service"),
+    ("14.1", "by name", by_name, "one engine was used by"),
+    ("14.2", "always 32", always_32_rows, "at most 8"),
+    ("14.3", "always 32", batches(limit=32), "wanted: at most"),
+    ("14.3", "never closed", batches(closes=False), "joined a call that had begun"),
+    ("14.3", "without async", without_async, "async def answer(row)"),
 ]

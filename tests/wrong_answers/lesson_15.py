@@ -3,6 +3,8 @@
 import contextlib
 import math
 
+import numpy as np
+
 
 def once(send, clock, pause, deadline):
     return send(min(2, deadline))
@@ -321,6 +323,73 @@ def appends_only(routed, start, pause):
         routed.append(new)
 
 
+def raises_inside_of_the_try(send, clock, pause, deadline):
+    end, wait = clock() + deadline, 1
+    while True:
+        try:
+            left = end - clock()
+            if left <= 0:
+                raise TimeoutError("the deadline is over")
+            return send(min(2, left))
+        except OSError:
+            pause(min(wait, max(0, end - clock())))
+            wait *= 2
+
+
+def a_deadline_of_the_clock(send, clock, pause, deadline):
+    wait = 1
+    while (left := deadline - clock()) > 0:
+        try:
+            return send(min(2, left))
+        except OSError:
+            pause(min(wait, deadline - clock()))
+            wait *= 2
+    raise TimeoutError
+
+
+def a_float_of_replicas(seconds, rate, within, busy=0.5, spare=1):
+    fits = []
+    for size, each in seconds.items():
+        if 2 * each <= within:
+            fits.append((np.ceil(rate * each / (size * busy)) + spare, size))
+    number, size = min(fits)
+    return size, number
+
+
+def looks_only_at_the_first(routed, start, pause):
+    for i, old in enumerate(list(routed)):
+        new = start()
+        try:
+            while i == 0 and not new.ready():
+                pause()
+        except Exception:
+            new.stop()
+            raise
+        while not new.ready():
+            pause()
+        routed[i] = new
+        while old.busy():
+            pause()
+        old.stop()
+
+
+def looks_only_at_the_first_question(routed, start, pause):
+    for i, old in enumerate(list(routed)):
+        new = start()
+        try:
+            is_ready = new.ready()
+        except Exception:
+            new.stop()
+            raise
+        while not is_ready:
+            pause()
+            is_ready = new.ready()
+        routed[i] = new
+        while old.busy():
+            pause()
+        old.stop()
+
+
 WRONG = [
     ("15.1", "once", once, "another try while there is time"),
     ("15.1", "for ever", for_ever, "2 s at most, and no more than is left"),
@@ -355,4 +424,9 @@ WRONG = [
     ("15.3", "leaves the broken one", leaves_the_broken_one, "it still runs"),
     ("15.3", "swallows the error", swallows_the_error, "no error came out"),
     ("15.3", "never stops the old", never_stops_the_old, "run at the end"),
+    ("15.1", "raises inside of the try", raises_inside_of_the_try, "raise it outside of the `try`"),
+    ("15.1", "a deadline of the clock", a_deadline_of_the_clock, "came out before the first try"),
+    ("15.2", "a float of replicas", a_float_of_replicas, "a whole number, an int"),
+    ("15.3", "looks only at the first", looks_only_at_the_first, "it still runs"),
+    ("15.3", "looks only at the first question", looks_only_at_the_first_question, "it still runs"),
 ]

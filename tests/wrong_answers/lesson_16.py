@@ -123,6 +123,68 @@ def only_the_later(slow, fast):
     return 1
 
 
+def least_of_two_calls(ladder, calls, allowed):
+    return min(allowed, key=lambda name: sum(ladder[name]))
+
+
+def greatest(ladder, calls, allowed):
+    return max(allowed, key=lambda name: ladder[name][0] + (calls - 1) * ladder[name][1])
+
+
+def falls_back(ladder, calls, allowed):
+    best = min(ladder, key=lambda name: ladder[name][0] + (calls - 1) * ladder[name][1])
+    return best if best in allowed else allowed[0]
+
+
+def a_table_of_dtypes(spec, rows):
+    names = {tf.float32: "float32", tf.int32: "int32", tf.int64: "int64", tf.uint8: "uint8"}
+    arrays = {}
+    for name, s in spec.items():
+        shape = (rows, *s.shape[1:])
+        if s.dtype == tf.string:
+            arrays[name] = np.full(shape, "x")
+        else:
+            arrays[name] = np.zeros(shape, names.get(s.dtype, "int32"))
+    return arrays
+
+
+def padded_to(size):
+    def open_service(path):
+        replay = tf.function(keras.models.load_model(path))
+
+        def answer(rows):
+            padded = np.zeros((size, 10), "float32")
+            padded[: len(rows)] = rows
+            return replay(padded)[: len(rows)].numpy()
+
+        return answer
+
+    return open_service
+
+
+def row_by_row(path):
+    model = keras.models.load_model(path)
+    replay = tf.function(model, input_signature=[tf.TensorSpec((1, 10))])
+    return lambda rows: np.concatenate([replay(rows[i : i + 1]) for i in range(len(rows))])
+
+
+def counts_for_ever(slow, fast):
+    n = 1
+    while fast[0] + (n - 1) * fast[1] >= slow[0] + (n - 1) * slow[1]:
+        n += 1
+    return n
+
+
+def counts_to(bound):
+    def break_even(slow, fast):
+        for n in range(1, bound):
+            if fast[0] + (n - 1) * fast[1] < slow[0] + (n - 1) * slow[1]:
+                return n
+        return None
+
+    return break_even
+
+
 WRONG = [
     ("16.1", "cheapest later call", fastest_later, "the first call counts too"),
     ("16.1", "cheapest first call", fastest_first, "the later calls count too"),
@@ -139,7 +201,7 @@ WRONG = [
     ("16.2", "other names", only_the_first, "a dict with the names"),
     ("16.3", "loads in a request", loads_in_a_request, "loaded once, before the first request"),
     ("16.3", "predict", predicts, "one graph for any number of rows"),
-    ("16.3", "wraps in a request", wraps_in_a_request, "8 traces in 8 requests"),
+    ("16.3", "wraps in a request", wraps_in_a_request, "10 traces in 10 requests"),
     ("16.3", "a key for each size", a_key_for_each_size, "each size is a key of its own"),
     ("16.3", "calls it eagerly", calls_it_eagerly, "fewer than half of them"),
     ("16.3", "keeps one model", keeps_one_model, "the result is wrong"),
@@ -149,4 +211,14 @@ WRONG = [
     ("16.4", "never None", never_none, "never costs less"),
     ("16.4", "a fraction", a_fraction, "a whole number of calls"),
     ("16.4", "later calls only", only_the_later, "wanted:"),
+    ("16.1", "least of two calls", least_of_two_calls, "the least total of two calls"),
+    ("16.1", "greatest", greatest, "the greatest total; wanted"),
+    ("16.1", "falls back", falls_back, "whose total is the least"),
+    ("16.2", "a table of dtypes", a_table_of_dtypes, "rarely the model's"),
+    ("16.3", "padded to 13", padded_to(13), "could not broadcast"),
+    ("16.3", "padded to 128", padded_to(128), "could not broadcast"),
+    ("16.3", "row by row", row_by_row, "with all rows of a request"),
+    ("16.4", "counts for ever", counts_for_ever, "there was no end for slow="),
+    ("16.4", "counts to five hundred", counts_to(500), "from then on fast costs less"),
+    ("16.4", "counts to a million", counts_to(10**6), "None: fast never costs less in total"),
 ]

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import os
 import random
+import re
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
@@ -60,6 +61,7 @@ class _LoadRecord:
     def __init__(self) -> None:
         self.loaded: list[weakref.ref] = []
         self.inputs: list[list[str]] = []
+        self.by_position = False
 
     def any_lost(self) -> bool:
         """Return whether an object was loaded that nobody keeps."""
@@ -83,6 +85,7 @@ def _recorded_loads(path: str) -> Iterator[_LoadRecord]:
 
     def recorded_call(self: Any, *args: Any, **inputs: Any) -> Any:
         record.inputs.append(list(inputs))
+        record.by_position = record.by_position or bool(args)
         return call(self, *args, **inputs)
 
     with (
@@ -138,6 +141,12 @@ def _load_and_score(
         )
     if making.model_loads != 1:
         raise NotYet(f"model loads in make_score: {making.model_loads}", "one", LOADING)
+    if record.by_position:
+        raise NotYet("the signature was called by position", "by keyword", SIGNATURE)
+    if not record.inputs:
+        raise NotYet(
+            "no signature was called", 'signatures["serving_default"], by keyword', SIGNATURE
+        )
     if record.any_lost():  # today the weights survive that, in older versions they do not
         raise NotYet("nobody keeps the loaded object", "it kept as long as the function is", BREAKS)
 
@@ -273,12 +282,12 @@ class _Renames:
             yield
 
     def _watching(self, rename: Callable) -> Callable:
-        def renamed(source: Any, goal: Any, **options: Any) -> Any:
-            path = Path(os.path.abspath(goal))
+        def renamed(src: Any, dst: Any, **options: Any) -> Any:
+            path = Path(os.path.abspath(dst))
             is_version = path.parent == self.base and path.name.isdigit()
             if is_version:
-                self._before(Path(os.path.abspath(source)), path)
-            result = rename(source, goal, **options)
+                self._before(Path(os.path.abspath(src)), path)
+            result = rename(src, dst, **options)
             if is_version:
                 self.complete[path.name] = _files_in(path)
             return result
@@ -358,6 +367,7 @@ def _publish_beside(publish: Callable, versions: list[int], taken: int) -> None:
         watch = _Renames(base, taken)
         number = _published(publish, model, base, watch)
         expect_result(number, "the number of the version", EXERCISE_TEXT, name="publish")
+        _expect_there(base, wanted, versions)
         _expect_whole(base, wanted, watch)
         if number != wanted:
             raise NotYet(f"publish returned {number!r}", f"{wanted}, as a number", EXERCISE_TEXT)
@@ -381,9 +391,8 @@ def _published(publish: Callable, model: Any, base: Path, watch: _Renames) -> An
             ) from error
 
 
-def _expect_whole(base: Path, wanted: int, watch: _Renames) -> None:
-    """Expect that the version appeared by a rename, with all its files."""
-    path = base / str(wanted)
+def _expect_there(base: Path, wanted: int, versions: list[int]) -> None:
+    """Expect that nothing was put into a folder of another writer, and that the version exists."""
     for other in base.glob(f"[0-9]*/{_OTHER}"):
         if len(list(other.parent.iterdir())) > 1:
             raise NotYet(
@@ -391,9 +400,22 @@ def _expect_whole(base: Path, wanted: int, watch: _Renames) -> None:
                 "the next number",
                 VERSION,
             )
-    if not path.exists():
-        there = ", ".join(sorted(path.name for path in base.iterdir()))
-        raise NotYet(f"in base there are: {there}", f"the version {wanted}", EXERCISE_TEXT)
+    if (base / str(wanted)).exists():
+        return
+    there = ", ".join(sorted(path.name for path in base.iterdir()))
+    if not versions:
+        why = "there was none before"
+    elif wanted == max(versions) + 1:
+        why = f"the highest was {max(versions)}"
+    else:
+        why = f"the highest was {max(versions)}, and another writer takes the numbers up to "
+        why += str(wanted - 1)
+    raise NotYet(f"in base there are: {there}", f"the version {wanted}: {why}", EXERCISE_TEXT)
+
+
+def _expect_whole(base: Path, wanted: int, watch: _Renames) -> None:
+    """Expect that the version appeared by a rename, with all its files."""
+    path = base / str(wanted)
     if path.name not in watch.complete:
         raise NotYet(
             f"version {wanted} was written under its number, file by file",
@@ -518,6 +540,12 @@ def _expect_refusal(answer: Callable, bad: Any, signature: _CountingSignature) -
                 EXERCISE_TEXT,
             ) from error
     except Exception as error:
+        if signature.calls:
+            raise NotYet(
+                f"rows of shape {shape} reach the signature, which raises {type(error).__name__}",
+                "a ValueError, before the call",
+                EXERCISE_TEXT,
+            ) from error
         raise NotYet(
             f"rows of shape {shape} raise {type(error).__name__}", "a ValueError", EXERCISE_TEXT
         ) from error
@@ -530,6 +558,8 @@ def _expect_refusal(answer: Callable, bad: Any, signature: _CountingSignature) -
 
 
 def _names_the_shape(text: str, signature: _CountingSignature) -> bool:
-    """Return whether a text contains the wanted shape, as a tuple or as TensorFlow writes it."""
+    """Return whether a text contains the wanted shape: (None, 10), [None, 10] or (n, 10)."""
     [spec] = signature.structured_input_signature[1].values()
-    return str(tuple(spec.shape)) in text or str(spec.shape) in text
+    any_number = r"[^\d\s,()\[\]]+"
+    columns = ", *".join(str(size) for size in spec.shape[1:])
+    return re.search(rf"[(\[]{any_number}, *{columns}[)\]]", text) is not None

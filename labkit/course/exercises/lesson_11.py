@@ -1,12 +1,14 @@
 """Exercises of lesson 11: loading, building and training in a loop."""
 
+import contextlib
 import gc
+import itertools
 import os
 import random
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -24,6 +26,7 @@ from .engine import (
     temporary_folder,
     write_text,
 )
+from .steps import LOOKS, PATIENCE, Call
 
 CACHE = "What must a cache know?"
 TRAINING = "Two cures for training"
@@ -45,11 +48,13 @@ class _RecordedCache:
 
     def __init__(self, make_get: Callable, limit: int):
         self.loaded: list[Path] = []
+        self.after_reading: Callable[[Path], None] = lambda path: None  # in each load
         self._alive: weakref.WeakSet[_FileModel] = weakref.WeakSet()
         self._get = expect_function(make_get(self._load, limit), "make_get", "a function get(path)")
 
     def _load(self, path: Any) -> _FileModel:
         model = _FileModel(path)
+        self.after_reading(Path(path))
         self.loaded.append(Path(path))
         self._alive.add(model)
         return model
@@ -79,6 +84,12 @@ class _ExpectedCache:
         self._sizes = sizes
         self._limit = limit
         self._kept: list[Path] = []  # the one used longest ago first
+
+    def change(self, path: Path, size: int) -> None:
+        """Note that a file has another size: its model is of no use any more."""
+        self._sizes[path] = size
+        if path in self._kept:
+            self._kept.remove(path)
 
     def use(self, path: Path) -> bool:
         """Use a path, and return whether it was kept."""
@@ -113,9 +124,13 @@ def _check_make_get(make_get: Any) -> str:
             write_text(path, path.stem * random.randrange(10, 41))
         _use_one_file(make_get, paths[0])
         _use_a_file_whose_time_is_put_back(make_get, paths[0])
+        _replace_a_file(make_get, paths[0])
+        _change_while_it_loads(make_get, paths[0])
         _use_six_files(make_get, paths)
         _change_one_file_three_times(make_get, paths[0])
+        _use_files_that_change(make_get, paths[:4])
         _use_a_file_that_is_too_large(make_get, paths)
+        _use_a_file_that_grows(make_get, paths[0])
     return (
         "loaded when new or changed, never more bytes than the limit, "
         "the one used longest ago goes first"
@@ -195,6 +210,113 @@ def _use_a_file_whose_time_is_put_back(make_get: Callable, path: Path) -> None:
         )
 
 
+def _use_a_file_that_grows(make_get: Callable, path: Path) -> None:
+    """Ask for a file that fits, and once more when it has become larger than the limit."""
+    write_text(path, "small")
+    limit = 10
+    cache = _RecordedCache(make_get, limit)
+    cache.get_text(path)
+    write_text(path, "much too large " * 10)
+    cache.get_text(path)
+    gc.collect()
+    if cache.models_held():
+        raise NotYet(
+            "a file grew beyond the limit, and its old model is still held",
+            "nothing of it: a model whose file has changed goes at once",
+            CACHE,
+        )
+
+
+def _use_files_that_change(make_get: Callable, paths: list[Path]) -> None:
+    """Ask for files whose sizes change now and then, and compare with a correct cache."""
+    limit = 100
+    once = "each file counts once, with the size that it has now"
+    sizes = {}
+    for path in paths:
+        sizes[path] = _write_other_size(path, limit)
+    cache = _RecordedCache(make_get, limit)
+    expected = _ExpectedCache(sizes, limit)
+    for path in random.choices(paths, k=200):
+        if random.random() < 0.3:
+            expected.change(path, _write_other_size(path, limit))
+        loads_before = len(cache.loaded)
+        must_be_held = expected.use(path)
+        if cache.get_text(path) != read_text(path):
+            raise NotYet("a file changed, and get returned the old model", "the new one", CACHE)
+        _expect_at_most(limit, cache, "after changes of files, ", once)
+        if must_be_held and len(cache.loaded) > loads_before:
+            raise NotYet(
+                "after changes of files, a model was loaded again that fits the limit", once, CACHE
+            )
+
+
+def _write_other_size(path: Path, limit: int) -> int:
+    """Write a text of a random size, a second later than the one before; return the size."""
+    before = path.stat()
+    size = random.randrange(10, limit // 2)
+    write_text(path, path.stem * size)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 10**9))
+    return size
+
+
+def _change_while_it_loads(make_get: Callable, path: Path) -> None:
+    """Change a file just after its first load has read it, and ask for it again."""
+    cache = _RecordedCache(make_get, limit=1000)
+    changes = [_change]
+
+    def change_once(path: Path) -> None:
+        if changes:
+            changes.pop()(path)
+
+    cache.after_reading = change_once
+    cache.get_text(path)
+    if cache.get_text(path) != read_text(path):
+        raise NotYet(
+            "a file changed while it was loaded, and the next get returned the old model",
+            "the new one: the stamp of before the load",
+            CACHE,
+        )
+
+
+def _replace_a_file(make_get: Callable, path: Path) -> None:
+    """Put another file at the path, with the size and the times of the one before."""
+    cache = _RecordedCache(make_get, limit=1000)
+    cache.get_text(path)
+    with _another_number(path) as looks:
+        write_text(path, read_text(path)[::-1].swapcase())
+        text = cache.get_text(path)
+    if looks and text != read_text(path):
+        raise NotYet(
+            "the file was replaced by one with the same size and times, and get returned the old "
+            "model",
+            "the new one: st_ino is a part of the stamp",
+            CACHE,
+        )
+
+
+@contextlib.contextmanager
+def _another_number(path: Path) -> Iterator[list]:
+    """Let `os.stat` tell of a file what it tells now, but for another st_ino; collect its calls.
+
+    No system lets a program make such a file at will. An answer that asks in another way than by
+    `os.stat`, which that of pathlib calls, is not seen.
+    """
+    stat: Any = os.stat
+    looks: list[Any] = []
+    kind, state = stat(path).__reduce__()[:2]
+    (mode, number, *rest), others = state
+    replaced = kind((mode, number + 1, *rest), others)
+
+    def stat_of(file: Any, *args: Any, **options: Any) -> Any:
+        if not isinstance(file, (str, os.PathLike)) or Path(file) != path:
+            return stat(file, *args, **options)
+        looks.append(file)
+        return replaced
+
+    with mock.patch.object(os, "stat", stat_of):
+        yield looks
+
+
 def _change_and_put_time_back(path: Path) -> bool:
     """Change a file, put its time back, and return whether its st_ctime_ns tells of that.
 
@@ -224,7 +346,8 @@ def _use_six_files(make_get: Callable, paths: list[Path]) -> None:
     limit = sum(sorted(sizes.values())[-3:])  # any three fit, all six do not
     cache = _RecordedCache(make_get, limit)
     expected = _ExpectedCache(sizes, limit)
-    for path in random.choices(paths, k=200):
+    largest = sorted(paths, key=lambda path: sizes[path])[-3:]  # they just fit
+    for path in [*largest, *largest, *random.choices(paths, k=200)]:
         loads_before = len(cache.loaded)
         must_be_held = expected.use(path)
         if cache.get_text(path) != read_text(path):
@@ -240,14 +363,15 @@ def _use_six_files(make_get: Callable, paths: list[Path]) -> None:
             )
 
 
-def _expect_at_most(limit: int, cache: _RecordedCache) -> None:
+def _expect_at_most(
+    limit: int, cache: _RecordedCache, moment: str = "", wanted: str = "at most the limit"
+) -> None:
     if cache.bytes_held() > limit:
         gc.collect()  # the models may only wait for the collector; it is slow in a notebook
     held = cache.bytes_held()
     if held > limit:
-        raise NotYet(
-            f"models of {held} bytes are held, with a limit of {limit}", "at most the limit", CACHE
-        )
+        seen = f"{moment}models of {held} bytes are held, with a limit of {limit}"
+        raise NotYet(seen, wanted, CACHE)
 
 
 # ---- 11.2 ----
@@ -422,7 +546,9 @@ def _check_cross_validate(cross_validate: Any) -> str:
 )
 def _check_make_once(make_once: Any) -> str:
     _many_ask_for_one(make_once)
-    _two_ask_for_two(make_once)
+    for paths in ("a", "b"), ("b", "c"):
+        _two_ask_for_two(make_once, paths)
+    _another_asks_at_every_line(make_once)
     _one_asks_after_a_failure(make_once)
     return "one load per path, different paths side by side, and a failure may be tried again"
 
@@ -486,16 +612,65 @@ def _many_ask_for_one(make_once: Callable) -> None:
         )
 
 
-def _two_ask_for_two(make_once: Callable) -> None:
-    begun = {"a": threading.Event(), "b": threading.Event()}
+def _two_ask_for_two(make_once: Callable, paths: tuple[str, str]) -> None:
+    begun = {path: threading.Event() for path in paths}
 
     def load(path: str) -> bool:
-        other = "b" if path == "a" else "a"
         begun[path].set()
-        return begun[other].wait(2)
+        return all(event.wait(2) for event in begun.values())
 
-    if not all(_ask(_make_get(make_once, load), ["a", "b"])):
+    if not all(_ask(_make_get(make_once, load), list(paths))):
         raise NotYet("a load of one path waits for that of another", "a lock for each path", CACHE)
+
+
+class _HeldLoad:
+    """A load that can be held up; it counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def __call__(self, path: str) -> object:
+        self.calls += 1
+        self.go_on.wait(10 * PATIENCE)
+        return object()
+
+
+def _another_asks_at_every_line(make_once: Callable) -> None:
+    """Let another thread ask before each line that the first one runs on its way to the load."""
+    for line in itertools.count():
+        if not _another_asks(make_once, line):
+            return
+
+
+def _another_asks(make_once: Callable, number: int) -> bool:
+    """Let another thread ask before a line of the first one; False if there is no such line."""
+    load = _HeldLoad()
+    get = _make_get(make_once, load)
+    first = Call(get, "a", halt_at=number, until=_HeldLoad.__call__.__code__)
+    first.ends_or(first.halted.is_set, 10 * LOOKS)
+    if not first.halted.is_set():
+        return False
+    load.go_on.clear()
+    other = Call(get, "a")
+    other.ends_or(lambda: load.calls > 0)  # or is stuck: the first has the lock
+    first.go_on()
+    if load.calls:
+        first.ends_or(lambda: load.calls > 1)  # or is stuck, as it waits for the other
+    load.go_on.set()
+    for call in (first, other):
+        call.join()
+        if call.error is not None:
+            raise call.error
+    if load.calls > 1:
+        raise NotYet(
+            f"two threads loaded one model: the second one came before `{first.line}`",
+            "one load: between a question and what follows from it, no other thread, for the lock "
+            "too",
+            CACHE,
+        )
+    return True
 
 
 def _one_asks_after_a_failure(make_once: Callable) -> None:

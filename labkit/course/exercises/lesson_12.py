@@ -1,11 +1,11 @@
 """Exercises of lesson 12: a new version while predictions go on."""
 
 import contextlib
+import itertools
 import os
 import random
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from .engine import (
     temporary_folder,
     write_text,
 )
+from .steps import LOOKS, PATIENCE, Call
 
 PUBLISH = "How does a version appear in one step?"
 SWAP = "How does the server swap?"
@@ -88,9 +89,9 @@ class _TextModel:
         self._reader = reader
         self.wrong_name = ""
 
-    def save(self, target: Any, *_: Any, **__: Any) -> None:
-        """Write the text to `target`; the beginning of it where the save fails."""
-        target = Path(target)
+    def save(self, filepath: Any, overwrite: bool = True, zipped: Any = None, **_: Any) -> None:
+        """Write the text to `filepath`; the beginning of it where the save fails."""
+        target = Path(filepath)
         if target.suffix != ".keras":
             self.wrong_name = target.name
         with open(target, "w", encoding="utf-8") as file:
@@ -108,9 +109,9 @@ def _recorded_moves() -> Iterator[list[Path]]:
     folders: list[Path] = []
 
     def recorded(move: Callable) -> Callable:
-        def wrapper(source: Any, target: Any, **options: Any) -> None:
-            folders.append(Path(source).parent.resolve())
-            move(source, target, **options)
+        def wrapper(src: Any, dst: Any, **options: Any) -> None:
+            folders.append(Path(src).parent.resolve())
+            move(src, dst, **options)
 
         return wrapper
 
@@ -119,6 +120,16 @@ def _recorded_moves() -> Iterator[list[Path]]:
         mock.patch.object(os, "rename", recorded(os.rename)),
     ):
         yield folders
+
+
+def _keras_saves_it() -> Any:
+    """Let every spelling of `keras.saving.save_model` save a model of the checker."""
+    from keras.src.saving import saving_lib
+
+    def save_model(model: _TextModel, filepath: Any, *_: Any, **__: Any) -> None:
+        model.save(filepath)
+
+    return mock.patch.object(saving_lib, "save_model", save_model)
 
 
 @exercise(
@@ -150,7 +161,7 @@ def _publish(publish_model: Callable, save_fails: bool) -> None:
         reader = _Reader(path, {old, new})
         model = _TextModel(new, save_fails, reader)
         error_came_out = False
-        with _recorded_moves() as sources, reader:
+        with _recorded_moves() as sources, _keras_saves_it(), reader:
             try:
                 publish_model(model, path)
             except _DiskFull:
@@ -247,14 +258,26 @@ def _check_load_with_retries(load_with_retries: Any) -> str:
     return "bounded tries, pauses that double up to the limit, and the last error comes out"
 
 
+class _PausedFirst(BaseException):
+    """Stops an answer that pauses before its first try."""
+
+
 def _retry(load_with_retries: Callable, tries: int, longest: int, failures: int) -> None:
     """Compare the calls, the pauses and the result with the rule, for a number of failures."""
     load = _FailingLoad(failures, max_calls=2 * tries + 5)
     pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        if not load.calls:
+            raise _PausedFirst
+        pauses.append(seconds)
+
     got: Any = None
     raised: Exception | None = None
     try:
-        got = load_with_retries(load, pauses.append, tries, longest)
+        got = load_with_retries(load, pause, tries, longest)
+    except _PausedFirst:
+        raise NotYet("a pause before the first try", "the first try at once", SWAP) from None
     except Exception as error:
         raised = error
     except SystemExit:
@@ -297,6 +320,12 @@ def _expect_pauses(pauses: list[float], wanted: list[int], where: str) -> None:
         raise NotYet(
             f"{where}, the number of pauses was {len(pauses)}",
             f"{len(wanted)}: none after the last try",
+            SWAP,
+        )
+    if not pauses and wanted:
+        raise NotYet(
+            f"{where}, pause was not called",
+            f"pause({wanted[0]}) before the second try: pause is an argument of yours",
             SWAP,
         )
     if pauses != wanted:
@@ -363,7 +392,7 @@ class _Work:
         self.most_at_once = max(self.at_once, self.most_at_once)
         try:
             self.entered.set()
-            self.go_on.wait(_PATIENCE)
+            self.go_on.wait(10 * PATIENCE)
             if self.fails:
                 raise _WorkFailed("the work failed")
         finally:
@@ -374,18 +403,11 @@ class _WorkFailed(Exception):
     """The error of work that fails."""
 
 
-# How many seconds a call may take that should return at once: a busy machine needs far less.
-_PATIENCE = 4.0
-
-
-def _start(check: Callable) -> threading.Thread:
-    def call() -> None:
-        with contextlib.suppress(_WorkFailed):
-            check()
-
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    return thread
+def _raise_its_mistakes(*calls: Call) -> None:
+    """Raise what the learner's function raised in a thread, apart from the error of the work."""
+    for call in calls:
+        if call.error is not None and not isinstance(call.error, _WorkFailed):
+            raise call.error
 
 
 @exercise(
@@ -436,8 +458,9 @@ def _one_after_the_other(one_at_a_time: Callable) -> None:
     if not came_out:
         raise NotYet("the error of work was swallowed", "it comes out of check", EXERCISE_TEXT)
     work.fails = False
-    third = _start(check)
-    third.join(_PATIENCE)
+    third = Call(check)
+    third.join()
+    _raise_its_mistakes(third)
     if work.calls != 4:
         raise NotYet(
             "after work had raised an error, nobody could work any more",
@@ -447,28 +470,42 @@ def _one_after_the_other(one_at_a_time: Callable) -> None:
 
 
 def _one_inside(one_at_a_time: Callable) -> None:
-    """Check while another thread is held up in its work."""
+    """Check while another thread is held up in its work, and once more after that."""
+    for _ in range(3):  # a busy machine looks like a thread that waits, but not three times
+        if not _second_waits(one_at_a_time):
+            return
+    raise NotYet(
+        "a second call waited until the first one was through",
+        "it returns at once, and does nothing",
+        SWAP,
+    )
+
+
+def _second_waits(one_at_a_time: Callable) -> bool:
+    """Return whether a second call waits for the first; a third one comes when it does not."""
     work = _Work()
     check = _make_check(one_at_a_time, work)
     work.go_on.clear()
-    first = _start(check)
-    work.entered.wait(_PATIENCE)
-    second = _start(check)
-    give_up = time.monotonic() + _PATIENCE
-    while second.is_alive() and work.calls == 1 and time.monotonic() < give_up:
-        second.join(0.01)
-    waited = second.is_alive()
-    calls = work.calls
+    first = Call(check)
+    first.ends_or(work.entered.is_set)
+    calls = [first, Call(check)]
+    waits = not calls[1].ends_or(lambda: work.calls > 1)
+    second_worked = work.calls > 1
+    if not waits and not second_worked:
+        calls.append(Call(check))
+        calls[2].ends_or(lambda: work.calls > 1)
     work.go_on.set()
-    first.join(_PATIENCE)
-    second.join(_PATIENCE)
-    _expect_one_at_a_time(work)
-    if waited or calls != 1 or work.calls != 1:
+    for call in calls:
+        call.join()
+    if work.calls > 1 and len(calls) == 3:
         raise NotYet(
-            "a second call waited until the first one was through",
-            "it returns at once, and does nothing",
+            "a second call found the first one inside and let its lock go, so a third one came in",
+            "only who got the lock lets it go",
             SWAP,
         )
+    _expect_one_at_a_time(work)
+    _raise_its_mistakes(*calls)
+    return waits or second_worked
 
 
 def _expect_one_at_a_time(work: _Work) -> None:
@@ -480,66 +517,45 @@ def _expect_one_at_a_time(work: _Work) -> None:
 
 def _one_at_every_line(one_at_a_time: Callable) -> None:
     """Let another thread check before each line that the first one runs on its way to the work."""
-    line = 0
-    while _another_comes(one_at_a_time, line):
-        line += 1
+    for line in itertools.count():
+        has_line, waits = _another_comes(one_at_a_time, line)
+        if not has_line:
+            return
+        # A busy machine looks like a thread that waits, but not three times.
+        if waits and all(_another_comes(one_at_a_time, line)[1] for _ in range(2)):
+            raise NotYet(
+                "a thread asked whether another one is inside, and then waited for it",
+                "to ask and to enter is one step: lock.acquire(blocking=False)",
+                SWAP,
+            )
 
 
-def _another_comes(one_at_a_time: Callable, number: int) -> bool:
-    """Let another thread check before the line of this number; False if there is no such line."""
+def _another_comes(one_at_a_time: Callable, number: int) -> tuple[bool, bool]:
+    """Let another thread check before a line of the first one.
+
+    Returns whether there is a line of that number, and whether the first waits for the other.
+    """
     work = _Work()
     check = _make_check(one_at_a_time, work)
-    others: list[threading.Thread] = []
-    lines = 0
-
-    own_code = getattr(check, "__code__", None)
-
-    def trace(frame: Any, event: str, _: Any) -> Any:
-        nonlocal lines
-        if frame.f_code is _Work.__call__.__code__:
-            sys.settrace(None)
-        if own_code is None or frame.f_code.co_filename != own_code.co_filename:
-            return None  # others may hold a lock just then
-        if event == "line":
-            if lines == number and not others:
-                others.append(_come())
-            lines += 1
-        return trace
-
-    def _come() -> threading.Thread:
-        work.go_on.clear()
-        work.entered.clear()
-        other = _start(check)
-        give_up = time.monotonic() + _PATIENCE
-        while other.is_alive() and not work.entered.wait(0.001):
-            if time.monotonic() > give_up:
-                break
-        if not work.entered.is_set():
-            work.go_on.set()  # it found the first thread inside
-        return other
-
-    before = sys.gettrace()
-    held_up = threading.Timer(_PATIENCE / 5, work.go_on.set)
-    held_up.daemon = True
-    held_up.start()
-    sys.settrace(trace)
-    try:
-        check()
-        calls = work.calls
-    finally:
-        sys.settrace(before)
-        held_up.cancel()
+    first = Call(check, halt_at=number, until=_Work.__call__.__code__)
+    first.ends_or(first.halted.is_set, 10 * LOOKS)
+    if not first.halted.is_set():
+        return False, False
+    work.go_on.clear()
+    work.entered.clear()
+    other = Call(check)
+    other.ends_or(work.entered.is_set)  # or is stuck: the first has what it needs
+    is_inside = work.entered.is_set()
+    if not is_inside:
         work.go_on.set()
-    for other in others:
-        other.join(_PATIENCE)
+    first.go_on()
+    waits = not first.ends_or(lambda: work.calls > 1) and is_inside
+    work.go_on.set()
+    first.join()
+    other.join()
     _expect_one_at_a_time(work)
-    if calls > 1:
-        raise NotYet(
-            "a thread asked whether another one is inside, and then waited for it",
-            "to ask and to enter is one step: lock.acquire(blocking=False)",
-            SWAP,
-        )
-    return bool(others)
+    _raise_its_mistakes(first, other)
+    return True, waits and work.calls > 1
 
 
 def _two_checks(one_at_a_time: Callable) -> None:
@@ -548,12 +564,13 @@ def _two_checks(one_at_a_time: Callable) -> None:
     check = _make_check(one_at_a_time, work)
     other_check = _make_check(one_at_a_time, other_work)
     work.go_on.clear()
-    first = _start(check)
-    work.entered.wait(_PATIENCE)
-    second = _start(other_check)
-    second.join(_PATIENCE)
+    first = Call(check)
+    first.ends_or(work.entered.is_set)
+    second = Call(other_check)
+    second.ends_or(lambda: other_work.calls > 0)
     work.go_on.set()
-    first.join(_PATIENCE)
+    first.join()
+    second.join()
     if other_work.calls != 1:
         raise NotYet(
             "while one check was at work, a check made for other work did nothing",

@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,6 +22,7 @@ from .engine import (
     is_nothing,
     type_of,
 )
+from .steps import NoEnd, limited_lines
 from .watched import INPUTS, signed_rows
 
 EIGHT_WAYS = "Eight ways to make one call"
@@ -95,8 +97,9 @@ def _score_requests(make_score: Callable) -> int:
             seen = f"score returned {type_of(got)}"
             raise NotYet(seen, "a Python float, which JSON takes", EIGHT_WAYS)
         agree(got, wanted[i], f"for request {i}", EIGHT_WAYS)
+    request = signed_rows(1)[0].tolist()  # a new one: the answers to the others may be kept
     with count() as seen_calls:
-        score(data[0].tolist())
+        score(request)
     if seen_calls.traces:
         seen = f"traces for a request like those before: {seen_calls.traces}"
         raise NotYet(seen, "none: prepare outside of the score", EIGHT_WAYS)
@@ -123,14 +126,18 @@ def _check_make_engine(make_engine: Any) -> str:
     model = _new_service()
     content = _converted(model)
     sizes = [3, 1, 3, random.randrange(4, 9), 1, random.randrange(9, 20), 3]
+    larger = [random.randrange(33, 100), random.randrange(300, 3000)]
+    given: list[tuple[Any, Any]] = []
     with _watched_interpreters() as made:
         answer = expect_function(
             make_engine(content), "make_engine", "a function that takes rows (n, 20)", BREAKS
         )
-        given = [_answer_batch(answer, model, size, made) for size in sizes]
-    for batch, got in given:  # once more: a later call must change no answer that was given
-        where = f"for {len(batch)} rows, after the later calls"
-        agree(got, model(batch), where, BREAKS)
+        for some in (sizes, larger):
+            given += [_answer_batch(answer, model, size, made) for size in some]
+            for batch, got in given:  # once more: a later call must change no answer before it
+                where = f"for {len(batch)} rows, after the later calls"
+                agree(got, model(batch), where, BREAKS)
+    sizes += larger
     _expect_one_preparation_a_size(made["allocate_tensors"], sizes)
     return "one invoke for each batch, one preparation for each number of rows, results equal"
 
@@ -211,6 +218,13 @@ def _expect_one_preparation_a_size(prepared: int, sizes: list[int]) -> None:
 TIE = ([(2, 4)], 32.0, 64.0)
 NEVER = ([(4, 4)], 1000.0, 10.0)
 NEVER_BY_A_HAIR = ([(4, 4)], 32.0, 32.0)
+# A further row brings hardly more arithmetic than memory.
+MILLIONS = (
+    ([(356, 912)], 2.0**37, 2.0**30),
+    ([(416, 666)], 2.0**37, 2.0**30),
+    ([(420, 656)], 2.0**37, 2.0**30),
+    ([(456, 584)], 2.0**37, 2.0**30),
+)
 FROM_THE_FIRST_ROW_ON = ([(512, 512)], 1e6, 1e9)
 
 
@@ -229,25 +243,58 @@ FROM_THE_FIRST_ROW_ON = ([(512, 512)], 1e6, 1e9)
     ),
 )
 def _check_rows_to_the_peak(rows_to_the_peak: Any) -> str:
-    cases: list[tuple[list[tuple[int, int]], float, float]]
+    cases: list[Case]
     cases = [_random_case() for _ in range(40)]
     cases += [TIE, NEVER, FROM_THE_FIRST_ROW_ON, NEVER_BY_A_HAIR]
-    for shapes, peak, bandwidth in cases:
-        got = rows_to_the_peak(shapes, peak, bandwidth)
-        wanted = _right_number(shapes, peak, bandwidth)
-        _compare_number(got, wanted, (shapes, peak, bandwidth))
+    for case in cases:
+        with limited_lines():  # counting up may never end
+            _try_case(rows_to_the_peak, case)
+    for case in (_large_case(), _large_case(), random.choice(MILLIONS)):
+        _try_case(rows_to_the_peak, case)
     return "the right number of rows for wide and narrow layers, and None where there is none"
 
 
-def _random_case() -> tuple[list[tuple[int, int]], float, float]:
-    """Return layers that fit together, a peak and a bandwidth."""
+# Layers, operations per second, bytes per second.
+Case = tuple[list[tuple[int, int]], float, float]
+
+
+def _random_layers() -> list[tuple[int, int]]:
+    """Return layers that fit together."""
+    widths = [random.randrange(2, 600) for _ in range(random.randrange(2, 6))]
+    return list(itertools.pairwise(widths))
+
+
+def _random_case() -> Case:
+    """Return layers, a peak and a bandwidth, for which fewer than 1,000 rows are enough."""
     while True:
-        widths = [random.randrange(2, 600) for _ in range(random.randrange(2, 6))]
-        shapes = list(itertools.pairwise(widths))
-        case = shapes, random.uniform(10, 200) * 1e9, random.uniform(5, 80) * 1e9
+        case = _random_layers(), random.uniform(10, 200) * 1e9, random.uniform(5, 80) * 1e9
         wanted = _right_number(*case)
-        if wanted is None or wanted < 1000:  # so that counting up is an answer, too
+        if wanted is None or wanted < 1000:
             return case
+
+
+def _large_case() -> Case:
+    """Return layers, a peak and a bandwidth, for which thousands of rows are needed."""
+    shapes, bandwidth = _random_layers(), random.uniform(5, 80) * 1e9
+    rows = random.randrange(1000, 30_000) - 0.5
+    moved = 4 * sum(a + b + (a * b + b) / rows for a, b in shapes)
+    return shapes, 2 * sum(a * b for a, b in shapes) * bandwidth / moved, bandwidth
+
+
+def _try_case(rows_to_the_peak: Callable, case: Case) -> None:
+    """Compare the answer for one case; a None that is wrong may be a `return` that is missing."""
+    wanted = _right_number(*case)
+    try:
+        got = rows_to_the_peak(*case)
+        if got is None and wanted is not None:
+            got = _NONE if rows_to_the_peak(*FROM_THE_FIRST_ROW_ON) is not None else None
+    except NoEnd:
+        got = _NO_END
+    _compare_number(got, wanted, case)
+
+
+_NONE = object()  # a None that was meant
+_NO_END = object()
 
 
 def _seconds(shapes: list, n: int, peak: float, bandwidth: float) -> tuple[float, float]:
@@ -271,11 +318,16 @@ def _compare_number(got: Any, wanted: int | None, case: tuple) -> None:
     """Compare two numbers of rows, and name the usual slips."""
     shapes, peak, bandwidth = case
     where = f"for the layers {shapes}, {peak:.4g} operations/s and {bandwidth:.4g} bytes/s"
+    no_end = f"there was no end {where}"
     if wanted is None:
         if got is not None:
-            seen = f"{got} {where}"
+            seen = no_end if got is _NO_END else f"{got} {where}"
             raise NotYet(seen, "None: a further row adds more memory than arithmetic", LIMIT)
         return
+    if got is _NO_END:
+        raise NotYet(no_end, f"{wanted}: there arithmetic takes as long as memory", LIMIT)
+    if got is _NONE:
+        raise NotYet(f"None {where}", f"{wanted}: there arithmetic takes as long as memory", LIMIT)
     if is_nothing(got):
         seen = f"nothing was returned {where}"
         raise NotYet(seen, f"{wanted}: is a `return` missing?", LIMIT)
@@ -363,4 +415,35 @@ def _see_images(make_seer: Callable) -> int:
         raise NotYet("a LiteRT interpreter was invoked", "NumPy alone", EIGHT_WAYS)
     with count() as seen:
         answer(images[:1])
+    if seen.python_calls <= MOST_CALLS_OF_CONVOLUTIONS:
+        _expect_numpy_alone(answer, images[:1])
     return seen.python_calls
+
+
+_PACKAGES = {
+    "jax": "JAX",
+    "keras": "Keras",
+    "scipy": "SciPy",
+    "tensorflow": "TensorFlow",
+    "torch": "PyTorch",
+}
+
+
+def _expect_numpy_alone(answer: Callable, image: Any) -> None:
+    """Raise `NotYet` if an answer to an image runs code of another package than NumPy."""
+    found: list[str] = []
+
+    def look(frame: Any, event: str, _: Any) -> None:
+        if event == "call":
+            package = str(frame.f_globals.get("__name__")).partition(".")[0]
+            if package in _PACKAGES:
+                found.append(_PACKAGES[package])
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        answer(image)
+    finally:
+        sys.setprofile(before)
+    if found:
+        raise NotYet(f"each answer calls {found[0]}", "NumPy alone", EIGHT_WAYS)

@@ -1,12 +1,14 @@
 """Exercises of lesson 14: threads and requests that share a model."""
 
 import asyncio
+import contextlib
+import inspect
 import math
 import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest import mock
@@ -21,6 +23,7 @@ from .engine import (
     expect_function,
     expect_result,
     fresh_rows,
+    type_of,
 )
 
 SHARED = "What may threads share?"
@@ -43,10 +46,10 @@ def _signed_rows(n: int) -> Any:
     return fresh_rows(n) - 0.5
 
 
-def _expect_at_most_32_rows(sizes: list[int], where: str = "") -> None:
+def _expect_at_most(most: int, sizes: list[int], where: str = "") -> None:
     largest = max(sizes, default=0)
-    if largest > MAX_ROWS:
-        raise NotYet(f"a call with {largest} rows{where}", f"at most {MAX_ROWS}", QUEUE)
+    if largest > most:
+        raise NotYet(f"a call with {largest} rows{where}", f"at most {most}", QUEUE)
 
 
 # ---- 14.1 ----
@@ -95,15 +98,15 @@ class _Engines:
 def _check_per_thread(per_thread: Any) -> str:
     for n_threads in (1, N_THREADS):
         _ask_from_threads(per_thread, n_threads)
+    _ask_in_turns(per_thread)
+    _ask_two_services(per_thread)
     return "an engine for each thread, made once and kept, results equal"
 
 
 def _ask_from_threads(per_thread: Callable, n_threads: int) -> None:
     """Let threads ask at the same time; compare the answers, and count the engines."""
     engines = _Engines()
-    answer = expect_function(
-        per_thread(engines.make), "per_thread", "a function that takes one row of shape (1, 10)"
-    )
+    answer = _make_answer(per_thread, engines)
     data = _signed_rows(n_threads * CALLS_EACH)
     together = threading.Barrier(n_threads, timeout=PATIENCE)
 
@@ -132,11 +135,54 @@ def _ask_from_threads(per_thread: Callable, n_threads: int) -> None:
             expect_result(got, "the answer", EXERCISE_TEXT, name="answer")
             row = data[number * CALLS_EACH + i]
             agree(got, row.sum(keepdims=True)[None], where, SHARED)
-    _expect_one_engine_each(engines, n_threads, where)
+    _expect_one_engine_each(engines, n_threads, n_threads * CALLS_EACH, where)
 
 
-def _expect_one_engine_each(engines: _Engines, n_threads: int, where: str) -> None:
-    calls = n_threads * CALLS_EACH
+def _make_answer(per_thread: Callable, engines: _Engines) -> Callable:
+    return expect_function(
+        per_thread(engines.make), "per_thread", "a function that takes one row of shape (1, 10)"
+    )
+
+
+@contextlib.contextmanager
+def _threads_that_wait(number: int) -> Iterator[list[ThreadPoolExecutor]]:
+    """Give threads that do what they are told, one by one, and live on; all have one name."""
+    with contextlib.ExitStack() as stack:
+        pools = [ThreadPoolExecutor(1, thread_name_prefix="caller") for _ in range(number)]
+        yield [stack.enter_context(pool) for pool in pools]
+
+
+def _ask_in_turns(per_thread: Callable) -> None:
+    """Let one thread after another ask, while the others wait, in several orders."""
+    engines = _Engines()
+    answer = _make_answer(per_thread, engines)
+    turns = [*range(N_THREADS), *range(N_THREADS), *reversed(range(N_THREADS))]
+    turns += random.choices(range(N_THREADS), k=10)
+    rows = _signed_rows(len(turns))
+    with _threads_that_wait(N_THREADS) as threads:
+        for i, turn in enumerate(turns):
+            threads[turn].submit(answer, rows[i : i + 1]).result()
+    where = f"with {N_THREADS} threads that ask in turns"
+    _expect_one_engine_each(engines, N_THREADS, len(turns), where)
+
+
+def _ask_two_services(per_thread: Callable) -> None:
+    """Let one thread ask two services, each with engines of its own."""
+    row = _signed_rows(1)
+    with _threads_that_wait(1) as [thread]:
+        for number in (1, 2):
+            engines = _Engines()
+            answer = _make_answer(per_thread, engines)
+            thread.submit(answer, row).result()
+            if not engines.users:
+                raise NotYet(
+                    f"service {number} in one thread got the engine of another service",
+                    "engines of its own: what keeps them is made in per_thread",
+                    SHARED,
+                )
+
+
+def _expect_one_engine_each(engines: _Engines, n_threads: int, calls: int, where: str) -> None:
     shared = max((len(users) for users in engines.users), default=0)
     if shared > 1:
         raise NotYet(
@@ -173,22 +219,27 @@ def _check_answer_waiting(answer_waiting: Any) -> str:
     queues = [[30, 8, 1], [2, 3, 4], [8] * 6, [1], [30, 2, 8]]
     queues.append([random.randrange(1, 9) for _ in range(40)])
     for sizes in queues:
-        _answer_queue(answer_waiting, sizes)
+        _answer_queue(answer_waiting, sizes, MAX_ROWS)
+    for most in (8, random.randrange(9, 32), random.randrange(33, 100)):
+        sizes = [random.randrange(1, 9) for _ in range(40)]
+        _answer_queue(answer_waiting, sizes, most)
     return "one call, whole requests, as many as fit; the rest still waits in order"
 
 
-def _answer_queue(answer_waiting: Callable, sizes: list[int]) -> None:
+def _answer_queue(answer_waiting: Callable, sizes: list[int], most: int) -> None:
     """Let requests of these sizes wait; compare what is taken, what is left, and the answers."""
     model = _new_model()
     spy = Spy(model)
     requests = [_signed_rows(size) for size in sizes]
     waiting = deque(requests)
-    got = answer_waiting(spy, waiting, MAX_ROWS)
+    got = answer_waiting(spy, waiting, most)
 
-    taken = _number_that_fits(sizes)
+    taken = _number_that_fits(sizes, most)
     dots = " ..." if len(sizes) > 6 else ""
     where = f" with requests of {sizes[:6]}{dots} rows waiting"
-    _expect_at_most_32_rows(spy.sizes, where)
+    if most != MAX_ROWS:
+        where += f" and most={most}"
+    _expect_at_most(most, spy.sizes, where)
     if len(spy.sizes) != 1:
         raise NotYet(f"{len(spy.sizes)} model calls{where}", "one", QUEUE)
     expect_result(got, "the list of answers", QUEUE)
@@ -209,12 +260,12 @@ def _answer_queue(answer_waiting: Callable, sizes: list[int]) -> None:
         agree(got[i], model(requests[i]), f"for request {i}{where}", QUEUE)
 
 
-def _number_that_fits(sizes: list[int]) -> int:
-    """Return how many requests from the front have 32 rows or fewer together."""
+def _number_that_fits(sizes: list[int], most: int) -> int:
+    """Return how many requests from the front have so many rows or fewer together."""
     rows = 0
     for number, size in enumerate(sizes):
         rows += size
-        if rows > MAX_ROWS:
+        if rows > most:
             return number
     return len(sizes)
 
@@ -262,7 +313,9 @@ class _Failing:
 )
 def _check_make_service(make_service: Any) -> str:
     for callers, rows_each in ((1, 3), (5, 4), (64, 5), (70, 2)):
-        _serve(make_service, callers, rows_each)
+        _serve(make_service, callers, rows_each, MAX_ROWS)
+    _serve(make_service, 20, 2, random.randrange(4, 9))
+    _serve(make_service, 70, 2, random.randrange(40, 65))
     _run_in_a_thread(_engine_fails_once(make_service))
     _run_in_a_thread(_a_caller_gives_up(make_service))
     return (
@@ -271,32 +324,51 @@ def _check_make_service(make_service: Any) -> str:
     )
 
 
-def _new_service(make_service: Callable, engine: Any) -> Callable:
-    return expect_function(
-        make_service(engine, MAX_ROWS),
+def _new_service(make_service: Callable, engine: Any, most: int = MAX_ROWS) -> Callable:
+    answer = expect_function(
+        make_service(engine, most),
         "make_service",
         "an async function that takes one row of shape (10,)",
         QUEUE,
     )
 
+    def asked(row: Any) -> Any:
+        waiting = answer(row)
+        if not inspect.isawaitable(waiting):
+            raise NotYet(
+                f"answer returned {type_of(waiting)}, which nobody can await",
+                "an async function: async def answer(row)",
+                EXERCISE_TEXT,
+            )
+        return waiting
 
-def _serve(make_service: Callable, callers: int, rows_each: int) -> None:
+    return asked
+
+
+def _serve(make_service: Callable, callers: int, rows_each: int, most: int) -> None:
     """Let callers send rows; compare the answers, and count the calls and the timers."""
     model = _new_model()
     spy = Spy(model)
     data = _signed_rows(callers * rows_each)
     try:
-        got, timers = _run_in_a_thread(_traffic(make_service, spy, data, callers))
+        got, timers = _run_in_a_thread(_traffic(make_service, spy, data, callers, most))
     except asyncio.CancelledError:
         raise NotYet(
             "some callers never got an answer", "an answer for each of them", QUEUE
         ) from None
-    _expect_at_most_32_rows(spy.sizes)
+    except _TooLate as error:
+        raise NotYet(
+            "a caller joined a call that had begun, and found no answer of its own in it",
+            "a call that begins takes nobody any more",
+            QUEUE,
+        ) from error
+    where = "" if most == MAX_ROWS else f" with most={most}"
+    _expect_at_most(most, spy.sizes, where)
     agree(got, model(data), f"with {callers} callers", QUEUE)
-    max_calls = math.ceil(1.5 * rows_each * math.ceil(callers / MAX_ROWS))
+    max_calls = math.ceil(1.5 * rows_each * math.ceil(callers / most))
     if len(spy.sizes) > max_calls:
         raise NotYet(
-            f"{len(spy.sizes)} calls for {len(data)} requests of {callers} callers",
+            f"{len(spy.sizes)} calls for {len(data)} requests of {callers} callers{where}",
             f"at most {max_calls}: those who wait share a call",
             QUEUE,
         )
@@ -306,14 +378,32 @@ def _serve(make_service: Callable, callers: int, rows_each: int) -> None:
         )
 
 
-async def _traffic(make_service: Callable, engine: Any, data: Any, callers: int) -> tuple[Any, int]:
+class _TooLate(Exception):
+    """A caller's place is not in the answers to the rows that were sent."""
+
+
+async def _traffic(
+    make_service: Callable, spy: Spy, data: Any, callers: int, most: int
+) -> tuple[Any, int]:
     """Let each caller send its rows one after another; return the answers and the timers set."""
     import numpy as np
+    import tensorflow as tf
 
-    answer = _new_service(make_service, engine)
+    answer = _new_service(make_service, spy, most)
+    asked = 0
+
+    async def ask(row: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        try:
+            return await answer(row)
+        except (IndexError, tf.errors.InvalidArgumentError) as error:
+            if sum(spy.sizes) < asked:  # a row was sent to no engine
+                raise _TooLate from error
+            raise
 
     async def caller(rows: Any) -> list:
-        return [await answer(row) for row in rows]
+        return [await ask(row) for row in rows]
 
     loop = asyncio.get_running_loop()
     parts = data.reshape(callers, -1, data.shape[1])

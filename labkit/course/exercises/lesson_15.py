@@ -24,6 +24,13 @@ class _EndsNever(BaseException):
     """Stops an answer that goes on for ever; no `except Exception` catches it."""
 
 
+class _Idles(_EndsNever):
+    """Stops an answer that goes on for ever and lets no time go by."""
+
+
+_MOST_LOOKS = 100  # at the clock, or pauses of 0 s, while no time goes by
+
+
 @dataclass
 class _Network:
     """A network whose time moves only while somebody waits.
@@ -38,10 +45,17 @@ class _Network:
     began: list[float] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)  # after each try
     before: float = 0  # pauses before the first try
+    looks: int = 0  # since time went by
 
     def clock(self) -> float:
         """Return the time."""
+        self._look()
         return self.now
+
+    def _look(self) -> None:
+        self.looks += 1
+        if self.looks > _MOST_LOOKS:
+            raise _Idles
 
     def send(self, seconds: Any) -> Any:
         """Wait for an answer, `seconds` at most."""
@@ -50,6 +64,7 @@ class _Network:
             raise _EndsNever
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
             raise NotYet(f"send({seconds!r}) was called", "a number of seconds above 0", DIES)
+        self.looks = 0
         self.tries.append(int(seconds) if seconds == int(seconds) else seconds)
         self.began.append(self.now)
         self.pauses.append(0)
@@ -70,6 +85,10 @@ class _Network:
             raise NotYet(f"pause({seconds!r}) was called", "0 or more", DIES)
         if self.now > 10_000:
             raise _EndsNever
+        if seconds:
+            self.looks = 0
+        else:
+            self._look()
         self.now += seconds
         if self.pauses:
             self.pauses[-1] += seconds
@@ -173,7 +192,7 @@ def _check_ask(ask: Any) -> str:
 
 def _ask_once(ask: Callable, script: Sequence[tuple[int, Any]], deadline: int) -> None:
     """Compare what one client does with the rule."""
-    begin = random.randrange(100)
+    begin = random.randrange(50, 150)  # later than any deadline, if that were a time of the clock
     network = _Network(script, begin)
     wanted = _Wanted.of(script, deadline)
     where = f"with a deadline of {deadline} s and {_in_words(script)}"
@@ -185,12 +204,23 @@ def _ask_once(ask: Callable, script: Sequence[tuple[int, Any]], deadline: int) -
         raise
     except Exception as error:
         raised = error
+    except _Idles:
+        raise _idling(network.now - begin, deadline, where) from None
     except _EndsNever:
         raise NotYet(f"{where}, there was no end", "TimeoutError at the deadline", DIES) from None
     _expect_end(raised, got, wanted, network, where)
     _expect_tries(network, wanted, where)
     if network.now > begin + deadline:
         raise NotYet(f"{where}, it took {network.now - begin} s", f"{deadline} s at most", DIES)
+
+
+def _idling(gone: float, deadline: int, where: str) -> NotYet:
+    """Return what to say of an answer that lets no more time go by."""
+    wanted = "another try while there is time"
+    if gone >= deadline:
+        wanted = "TimeoutError comes out: it is an OSError, so raise it outside of the `try`"
+    seen = f"{where}, there was no end: after {gone:g} s neither a try nor a pause came"
+    return NotYet(seen, wanted, DIES)
 
 
 def _in_words(script: Sequence[tuple[int, Any]]) -> str:
@@ -230,14 +260,26 @@ def _expect_end(
             raise raised
         return
     if raised is not None:
-        if not isinstance(raised, OSError):
-            raise raised
-        seen = f"{where}, {type(raised).__name__} came out of try {len(network.tries)}"
-        raise NotYet(seen, "another try while there is time", DIES)
+        raise _too_early(raised, len(network.tries), where)
     if got is None:
         raise NotYet(f"{where}, nothing came back", "the answer: is a `return` missing?", DIES)
     if got != wanted.end or type(got) is not type(wanted.end):
         raise NotYet(f"{where}, {got!r} came back", f"{wanted.end!r}, which send returned", DIES)
+
+
+def _too_early(raised: Exception, tries: int, where: str) -> Exception:
+    """Return what to say of an error that came out while there was time."""
+    if not isinstance(raised, OSError):
+        return raised
+    kind = type(raised).__name__
+    if tries == 0:
+        return NotYet(
+            f"{where}, {kind} came out before the first try",
+            "the first try at once: the deadline is so many seconds from now",
+            DIES,
+        )
+    seen = f"{where}, {kind} came out of try {tries}"
+    return NotYet(seen, "another try while there is time", DIES)
 
 
 def _expect_tries(network: _Network, wanted: _Wanted, where: str) -> None:
@@ -368,9 +410,11 @@ def _plan_once(
     expect_result(got, "(batch size, number of replicas)", MACHINES)
     if not isinstance(got, tuple | list) or len(got) != 2:
         raise NotYet(f"your function returned {type_of(got)}", "a pair", MACHINES)
+    size, number = got
+    if isinstance(number, float) or not hasattr(number, "__index__"):
+        raise NotYet(f"{where}, it gave {number!r} replicas", "a whole number, an int", MACHINES)
     if tuple(got) == wanted:
         return
-    size, number = got
     if size not in seconds:
         raise NotYet(f"{where}, the batch size is {size!r}", "one that was measured", MACHINES)
     if 2 * seconds[size] > within:
@@ -405,14 +449,19 @@ class _Replica:
     cluster: "_Cluster"
     version: int
     loading: int = 0  # pauses until it is ready
+    fails_at: int | None = None  # the question for ready() that raises, counted from 0
+    questions: int = 0  # for ready()
     requests: int = 0  # that it is answering now
     stopped: bool = False
 
     def ready(self) -> bool:
         """Return whether it has loaded its model; raises if it cannot."""
-        if self.cluster.broken and self.version:
+        self.questions += 1
+        if self.fails_at is None:
+            return self.loading <= 0
+        if self.questions > self.fails_at:
             raise _StartFailed("the model of the new version is broken")
-        return self.loading <= 0
+        return False
 
     def busy(self) -> bool:
         """Return whether it is still answering requests."""
@@ -467,9 +516,9 @@ for _name in ("__setitem__", "__delitem__", "__iadd__"):
 class _Cluster:
     """Replicas that answer requests, which come at every step and take some pauses each."""
 
-    def __init__(self, number: int, broken: bool = False):
+    def __init__(self, number: int, fails: tuple[int, int] | None = None):
         self.number = number
-        self.broken = broken
+        self.fails = fails  # which new replica, and at which question for ready(), from 0
         self.problems: list[tuple[str, str]] = []
         self.pauses = 0
         self.started: list[_Replica] = []
@@ -490,6 +539,8 @@ class _Cluster:
     def start(self) -> _Replica:
         """Start a replica of the new version."""
         one = _Replica(self, 1, loading=random.randrange(4))
+        if self.fails and self.fails[0] <= len(self.started):
+            one.loading, one.fails_at = 1000, self.fails[1]
         self.started.append(one)
         if len(self.started) > 3 * self.number + 3:
             raise _EndsNever
@@ -549,7 +600,11 @@ def _check_roll(roll: Any) -> str:
         for _ in range(3):
             _roll_once(roll, number)
     for number in (1, 3):
-        _roll_a_broken_version(roll, number)
+        _roll_a_broken_version(roll, number, (0, 0))
+    for number in (1, 2, random.randrange(3, 9)):
+        fails = random.randrange(number), random.randrange(1, 4)
+        for one in ((number - 1, 0), (number - 1, 2), fails):
+            _roll_a_broken_version(roll, number, one)
     return "no request is lost, one replica more at most, and a broken version changes nothing"
 
 
@@ -560,7 +615,7 @@ def _run_roll(roll: Callable, cluster: _Cluster, where: str) -> Exception | None
     except _EndsNever:
         _expect_no_problem(cluster, where)  # it may be the reason
         wanted = "each replica replaced once; while one is in the list, it is never idle"
-        if cluster.broken:
+        if cluster.fails:
             wanted = "the error of ready(), after the first try"
         raise NotYet(f"{where}, there was no end", wanted, MACHINES) from None
     except Exception as error:
@@ -595,23 +650,28 @@ def _roll_once(roll: Callable, number: int) -> None:
         )
 
 
-def _roll_a_broken_version(roll: Callable, number: int) -> None:
-    """Try a version that raises as soon as somebody asks whether it is ready."""
-    cluster = _Cluster(number, broken=True)
+def _roll_a_broken_version(roll: Callable, number: int, fails: tuple[int, int]) -> None:
+    """Try a version of which one replica raises when somebody asks whether it is ready."""
+    cluster = _Cluster(number, fails)
     where = "with a version that cannot start"
+    if fails != (0, 0):
+        where = f"with {counted(number, 'replica')}, and ready() of new replica {fails[0] + 1} "
+        where += f"raises at question {fails[1] + 1}"
     raised = _run_roll(roll, cluster, where)
     _expect_no_problem(cluster, where)
     if raised is None:
         raise NotYet(f"{where}, no error came out", "that of ready()", MACHINES)
     if not isinstance(raised, _StartFailed):
         raise raised
-    if [one for one in cluster.started if not one.stopped]:
+    replaced, broken = cluster.started[: fails[0]], cluster.started[fails[0] :]
+    if [one for one in broken if not one.stopped]:
         raise NotYet(f"{where}, it still runs", "its replica is stopped", MACHINES)
-    if list(cluster.routed) != cluster.old or len(cluster.started) > 1:
+    old = [one for one in cluster.routed if one in cluster.old]
+    if len(broken) > 1 or len(cluster.routed) != number or len(old) != number - len(replaced):
         raise NotYet(
             f"{where}, {len(cluster.started)} of its replicas were started, and the list has "
             f"{len(cluster.routed)} places",
-            "one, and the list as it was",
+            f"{counted(len(replaced) + 1, 'replica')} started, and the list as it was then",
             MACHINES,
         )
 
