@@ -208,3 +208,12 @@ def test_columns_of_counts_are_as_narrow_as_their_counts_where_they_are_many():
     few = Table(["rows", *sizes[:3]], [["by_number", "39", "66", "120"]])
     assert "min-width:min(4.5em" not in many._repr_html_()
     assert few._repr_html_().count("min-width:min(4.5em") == 3
+
+
+def test_long_words_are_smaller_in_a_narrow_window_and_stay_whole():
+    row = ["half written", "`FileNotFoundError`", "DataLossError", "see S4-10"]
+    page = Table(["damage", "one", "other", "more"], [row])._repr_html_()
+    assert "font-size:min(1em, 1.4vw)" in page
+    assert "overflow-wrap:break-word" in page  # the column is as wide as the name
+    assert '<span style="white-space:nowrap">S4-10</span>' in page
+    assert "font-size" not in Table(["way", "rows"], [["graph", "12"]])._repr_html_()

@@ -1,5 +1,6 @@
 """A table whose text form and HTML form hold the same cells."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from .format import MARK
@@ -13,13 +14,19 @@ _CELL_STYLE = "white-space:normal;vertical-align:top;padding:0.35em min(0.6em, 0
 # There, and only there, short cells break too; before that it is the long texts that shrink.
 _MIN_WIDTH = "min-width:min({width:.1f}em, 20vw - 80px)"
 _MANY_COLUMNS = 5  # from here on that is too much: a column has as much as its counts need,
-_SMALLER_TEXT = "font-size:min(1em, 1.5vw)"  # and in a narrow window the letters are smaller
-_MANY_LETTERS = 40  # of the longest words of all columns: there they need that, too
+_SMALLER_TEXT = "font-size:min(1em, 1.4vw)"  # and in a narrow window the letters are smaller
+# Of the longest words of all columns: from the first number on they need that, too; from the
+# second on "AttributeError" may break before a capital.
+_MANY_LETTERS = 36
+_MOST_LETTERS = 46
 _SHORT_CELL = 24  # characters
 _WIDTH_OF_LETTER = 0.55  # em, on average
 # Of numbers, in em. Not by their letters: the page of another run must differ in the numbers only.
 _WIDTH_OF_NUMBER = 4.5
 _WIDTH_OF_INTERVAL = 10.5
+_LONG_NAME = re.compile(r"\b(?:[A-Z][a-z]+){2,}\b(?![^<>]*>)")
+_LONG_UNDERSCORED = re.compile(r"\b(?=\w{13})\w+?_\w+\b(?![^<>]*>)")
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LONG_WORD = 12  # characters after which a name may break, at an underscore
 
 
@@ -121,6 +128,9 @@ class Table:
         caption = _html_caption(self.caption, self.caption_weight)
         head = _html_headings(self.columns, self._sides, self._short_widths())
         body = "".join(_html_row(row, self._sides) for row in self.cells)
+        body = _LONG_UNDERSCORED.sub(lambda name: name[0].replace("_", "_<wbr>"), body)
+        if self._letters() >= _MOST_LETTERS:
+            body = _LONG_NAME.sub(_with_breaks, body)
         notes = "".join(_html_note(note) for note in self.notes)
         style = _TABLE_STYLE
         if len(self.columns) >= _MANY_COLUMNS or self._letters() >= _MANY_LETTERS:
@@ -151,6 +161,11 @@ class Table:
                     width = max(width, _width(row[i], is_number=side == "right"))
             widths.append(width)
         return widths
+
+
+def _with_breaks(name: re.Match[str]) -> str:
+    """Return a name such as AttributeError that may break before a capital."""
+    return _CAPITAL.sub("<wbr>", name[0])
 
 
 def _unbroken(text: str) -> list[str]:
