@@ -701,10 +701,36 @@ def test_a_spy_counts_the_batches_of_predict(options, sizes):
     assert spy.sizes == sizes
 
 
-@pytest.mark.parametrize("signature", [None, [tf.TensorSpec((None, 2))]])
-def test_a_spy_counts_the_calls_of_a_graph_and_not_its_traces(signature):
+def test_a_spy_takes_what_a_keras_model_takes():
+    spy = engine.Spy(lab.models.mlp())
+    rows = lab.models.random_rows(70)
+    labels = np.zeros(70)
+    assert spy(inputs=rows, training=False).shape == (70, 1)
+    assert spy.predict(rows, 40, 0).shape == (70, 1)
+    assert spy.predict_on_batch(x=rows).shape == (70, 1)
+    assert spy.predict_step(rows).shape == (70, 1)
+    batches = tf.data.Dataset.from_tensor_slices((rows, labels)).batch(60)
+    assert spy.predict(x=batches, verbose=0).shape == (70, 1)
+    assert spy.predict(batches, steps=1).shape == (60, 1)
+    assert spy.sizes == [70, 40, 30, 70, 70, 60, 10, 60]
+    assert len(spy.layers) == 2
+    with pytest.raises(NotYet, match="makes one of a list of rows"):
+        spy.predict(list(rows))
+
+
+def test_a_model_that_is_never_called_is_told_of():
     spy = engine.Spy(summed)
-    graph = tf.function(spy, input_signature=signature)
+    with pytest.raises(NotYet, match="never calls the model"):
+        spy.expect_called("")
+    spy(np.ones((3, 2)))
+    spy.expect_called("")
+
+
+@pytest.mark.parametrize("compiles", [False, True])
+@pytest.mark.parametrize("signature", [None, [tf.TensorSpec((None, 2))]])
+def test_a_spy_counts_the_calls_of_a_graph_and_not_its_traces(signature, compiles):
+    spy = engine.Spy(summed)
+    graph = tf.function(spy, input_signature=signature, jit_compile=compiles)
     for n in (3, 3, 4):
         assert graph(np.ones((n, 2), "float32")).shape == (n,)
     assert spy.sizes == [3, 3, 4]

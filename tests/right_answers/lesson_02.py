@@ -97,6 +97,52 @@ def with_a_helper(model, stream):
     yield from answered(waiting) if waiting else ()
 
 
+def by_predict_of_a_dataset(model, requests):
+    return model.predict(tf.data.Dataset.from_tensor_slices(requests).batch(64), verbose=0)
+
+
+def by_predict_in_order(model, requests):
+    return model.predict(np.asarray(requests), 64, 0)
+
+
+def by_keyword(model, requests):
+    rows = np.stack(requests)
+    return tf.concat([model(inputs=rows[i : i + 64]) for i in range(0, len(rows), 64)], axis=0)
+
+
+def compiled_by_xla(model, requests):
+    graph = tf.function(model, jit_compile=True)
+    parts = [graph(np.stack(requests[i : i + 64])) for i in range(0, len(requests), 64)]
+    return np.concatenate(parts)
+
+
+def per_layer_in_inference():
+    """Return the Python calls that one more layer adds to model(row, training=False)."""
+    row = lab.models.random_rows(1, inputs=20)
+    found = []
+    for depth in (3, 8):
+        model = lab.models.mlp(depth=depth, inputs=20)
+        model(row)
+        with lab.count() as n:
+            model(row, training=False)
+        found.append(n.python_calls)
+    return (found[1] - found[0]) / 5
+
+
+def by_zip_longest(model, stream):
+    for rows in itertools.zip_longest(*[stream] * 32):
+        yield from model(np.stack([row for row in rows if row is not None]))
+
+
+def by_next(model, stream):
+    while True:
+        rows = [next(stream, None) for _ in range(32)]
+        rows = [row for row in rows if row is not None]
+        if not rows:
+            return
+        yield from model(np.stack(rows))
+
+
 RIGHT = [
     ("02.1", "predict in batches of 64", by_predict),
     ("02.1", "piece by piece", piece_by_piece),
@@ -112,4 +158,11 @@ RIGHT = [
     ("02.4", "islice", by_islice),
     ("02.4", "with a buffer", with_a_buffer),
     ("02.4", "with a helper", with_a_helper),
+    ("02.1", "predict of a dataset", by_predict_of_a_dataset),
+    ("02.1", "predict, in order", by_predict_in_order),
+    ("02.1", "by keyword", by_keyword),
+    ("02.1", "compiled by XLA", compiled_by_xla),
+    ("02.3", "in inference", per_layer_in_inference()),
+    ("02.4", "zip_longest", by_zip_longest),
+    ("02.4", "next", by_next),
 ]

@@ -128,6 +128,45 @@ def in_pairs(function, inputs):
     return tuple(i for i, (a, b) in enumerate(itertools.pairwise(counts)) if b != a)
 
 
+def a_graph_in_a_graph(model):
+    inner = tf.function(model, input_signature=[ROWS])
+
+    @tf.function(input_signature=[ROWS])
+    def outer(batch):
+        return inner(batch)
+
+    return outer
+
+
+def scaled_in_a_graph_in_a_graph(model):
+    inner = a_graph_in_a_graph(model)
+    return tf.function(
+        lambda batch, factor: factor * inner(batch),
+        input_signature=[ROWS, tf.TensorSpec(())],
+    )
+
+
+def configured_in_a_graph_in_a_graph(model):
+    graph = scaled_in_a_graph_in_a_graph(model)
+    number = tf.TensorSpec(())
+
+    @tf.function(input_signature=[ROWS, number, number])
+    def outer(batch, scale, shift):
+        return graph(batch, scale) + shift
+
+    return lambda batch, settings: outer(batch, settings.scale, settings.shift)
+
+
+def one_after_another(function, inputs):
+    before = function.experimental_get_tracing_count()
+    for position, value in enumerate(inputs):
+        function(value)
+        after = function.experimental_get_tracing_count()
+        if after > before:
+            yield position
+        before = after
+
+
 RIGHT = [
     ("03.1", "decorated", decorated),
     ("03.1", "a concrete function", concrete),
@@ -142,4 +181,8 @@ RIGHT = [
     ("03.4", "by count", by_count),
     ("03.4", "by differences", by_differences),
     ("03.4", "in pairs", in_pairs),
+    ("03.1", "a graph in a graph", a_graph_in_a_graph),
+    ("03.2", "a graph in a graph", scaled_in_a_graph_in_a_graph),
+    ("03.3", "a graph in a graph", configured_in_a_graph_in_a_graph),
+    ("03.4", "one after another", one_after_another),
 ]

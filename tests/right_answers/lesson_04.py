@@ -114,6 +114,51 @@ def over_the_rows(rows, keep):
     return out.stack()
 
 
+def swapped_by_nest(model):
+    def swap(better):
+        tf.nest.map_structure(lambda old, new: old.assign(new), model.variables, better.variables)
+
+    return tf.function(model, input_signature=[ROWS]), swap
+
+
+def a_graph_in_a_graph(model):
+    inner = tf.function(model, jit_compile=True)
+
+    @tf.function(input_signature=[ROWS])
+    def outer(batch):
+        n = tf.shape(batch)[0]
+        padded = tf.pad(batch, [[0, 64 - n], [0, 0]])
+        return inner(tf.ensure_shape(padded, (64, 20)))[:n]
+
+    return outer
+
+
+def by_predict_on_batch(model):
+    model.compile(jit_compile=True)
+
+    def answer(batch):
+        padded = np.vstack([batch, np.zeros((64 - len(batch), 20), "float32")])
+        return model.predict_on_batch(padded)[: len(batch)]
+
+    return answer
+
+
+@tf.function(input_signature=SMOOTH)
+def by_a_dataset(rows, keep):
+    states = tf.data.Dataset.from_tensor_slices(rows).scan(
+        rows[0], lambda state, row: (keep * state + (1 - keep) * row,) * 2
+    )
+    return states.batch(tf.shape(rows, tf.int64)[0]).get_single_element()
+
+
+def with_a_helper(rows, keep):
+    graph_rows = as_tensor(rows)
+    return by_a_dataset(graph_rows, keep)
+
+
+as_tensor = tf.function(tf.identity, input_signature=SMOOTH[:1])
+
+
 RIGHT = [
     ("04.1", "weight by weight", weight_by_weight),
     ("04.1", "a class of its own", a_class_of_its_own),
@@ -125,4 +170,9 @@ RIGHT = [
     ("04.3", "scanned", scanned),
     ("04.3", "a while loop", by_while),
     ("04.3", "over the rows", over_the_rows),
+    ("04.1", "swapped by nest", swapped_by_nest),
+    ("04.2", "a graph in a graph", a_graph_in_a_graph),
+    ("04.2", "predict_on_batch", by_predict_on_batch),
+    ("04.3", "a dataset", by_a_dataset),
+    ("04.3", "with a helper", with_a_helper),
 ]

@@ -112,6 +112,22 @@ def filled_in_place(source, size):
     return tf.data.Dataset.from_generator(batches, output_signature=BATCH).prefetch(1)
 
 
+def by_numpy_function(source, size):
+    running = {}
+
+    def next_batch(number):
+        if number == 0:
+            running["rows"] = iter(source())
+        rows = list(itertools.islice(running["rows"], size))
+        return np.array(rows, "float32").reshape(-1, 10)
+
+    def batch(number):
+        return tf.ensure_shape(tf.numpy_function(next_batch, [number], tf.float32), (None, 10))
+
+    batches = tf.data.Dataset.counter().map(batch)
+    return batches.take_while(lambda rows: tf.shape(rows)[0] > 0).prefetch(2)
+
+
 RIGHT = [
     ("05.1", "options first", options_first),
     ("05.1", "many threads", many_threads),
@@ -138,4 +154,5 @@ RIGHT = [
     ("05.4", "with islice", with_islice),
     ("05.4", "as a class", as_a_class),
     ("05.4", "filled in place", filled_in_place),
+    ("05.4", "numpy_function", by_numpy_function),
 ]

@@ -113,6 +113,39 @@ def as_a_concrete_function(step, start):
     return tf.function(follow).get_concrete_function(ROWS)
 
 
+def with_a_helper(dataset, score):
+    divide = tf.function(lambda total, count: total / tf.cast(count, tf.float32))
+
+    @tf.function
+    def totals(batches):
+        total, count = 0.0, 0
+        for batch in batches:
+            scores = score(batch)
+            total += tf.reduce_sum(scores)
+            count += tf.size(scores)
+        return total, count
+
+    return divide(*totals(dataset))
+
+
+def in_padded_batches(dataset, step):
+    return dataset.padded_batch(32).map(lambda rows, labels: (step(rows), labels))
+
+
+def by_windows(dataset, step):
+    def batches(rows, labels):
+        return tf.data.Dataset.zip((rows.batch(32), labels.batch(32)))
+
+    windows = dataset.window(32).flat_map(batches)
+    return windows.map(lambda rows, labels: (step(rows), labels), num_parallel_calls=2)
+
+
+def by_number(rows, step):
+    done = tf.stack(list(slices(rows).map(step)))
+    numbers = tf.data.Dataset.range(len(rows)).shuffle(len(rows)).batch(4)
+    return numbers.map(lambda picked: tf.gather(done, picked))
+
+
 RIGHT = [
     ("06.1", "larger buffer", larger_buffer),
     ("06.1", "cached in one piece", cached_in_one_piece),
@@ -127,4 +160,8 @@ RIGHT = [
     ("06.4", "scan one at a time", scan_one_at_a_time),
     ("06.4", "as a dataset", as_a_dataset),
     ("06.4", "as a concrete function", as_a_concrete_function),
+    ("06.1", "by number", by_number),
+    ("06.2", "in padded batches", in_padded_batches),
+    ("06.2", "by windows", by_windows),
+    ("06.3", "with a helper", with_a_helper),
 ]

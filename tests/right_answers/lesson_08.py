@@ -166,6 +166,19 @@ def closes_the_graph(session, variable):
     return lambda value: session.run(change, {new: value})
 
 
+def with_callables(session, x, fetches, rows):
+    run = session.make_callable(list(fetches.values()), [x])
+    parts = [run(rows[i : i + 100]) for i in range(0, len(rows), 100)]
+    return dict(zip(fetches, map(np.concatenate, zip(*parts, strict=True)), strict=True))
+
+
+def in_the_default_session(session, x, fetches, rows):
+    with session.as_default():
+        run = tf1.get_default_session().run
+        parts = [run(fetches, {x.name: rows[i : i + 100]}) for i in range(0, len(rows), 100)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in fetches}
+
+
 RIGHT = [
     ("08.1", "evaluates the tensor", evaluates_the_tensor),
     ("08.1", "a placeholder of any shape, finalized", of_any_shape),
@@ -183,4 +196,6 @@ RIGHT = [
     ("08.4", "a module", in_a_module),
     ("08.4", "constants", as_constants),
     ("08.4", "traced beforehand", traced_beforehand),
+    ("08.2", "with callables", with_callables),
+    ("08.2", "in the default session", in_the_default_session),
 ]

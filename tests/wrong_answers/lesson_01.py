@@ -119,6 +119,48 @@ def one_per_block(blocks):
     return [random.choice(["ab", "ba"]) for _ in range(blocks)]
 
 
+def without_both_ends(old, new):
+    ratios = [n / o for o, n in zip(old[1:-1], new[1:-1], strict=True)]
+    return statistics.median(ratios)
+
+
+def _right_word(low, high, margin=0.05):
+    if high < 1 / (1 + margin):
+        return "faster"
+    if low > 1 + margin:
+        return "slower"
+    if low >= 1 / (1 + margin) and high <= 1 + margin:
+        return "similar"
+    return "unclear"
+
+
+def capital_letter(low, high, margin=0.05):
+    return _right_word(low, high, margin).capitalize()
+
+
+def swapped_words(low, high, margin=0.05):
+    swapped = {"faster": "slower", "slower": "faster"}
+    word = _right_word(low, high, margin)
+    return swapped.get(word, word)
+
+
+def touching_is_beyond(low, high, margin=0.05):
+    if high <= 1 / (1 + margin):
+        return "faster"
+    if low >= 1 + margin:
+        return "slower"
+    return _right_word(low, high, margin)
+
+
+def letters(blocks):
+    return [letter for _ in range(blocks) for letter in random.sample("ab", 2)]
+
+
+def seeded(blocks):
+    chance = random.Random(0)
+    return [turn for _ in range(blocks) for turn in chance.sample(["ab", "ba"], 2)]
+
+
 WRONG = [
     ("01.1", "a difference", difference, "; wanted: "),
     ("01.1", "with the first round", with_the_first, "the first round is among them"),
@@ -144,4 +186,10 @@ WRONG = [
     ("01.3", "in step", in_step, "chance decides who begins"),
     ("01.3", "coin", coin, "both once in every block"),
     ("01.3", "one per block", one_per_block, "two entries a block"),
+    ("01.1", "without both ends", without_both_ends, "the last round is left out, too"),
+    ("01.2", "capital letter", capital_letter, "one of 'faster', 'slower'"),
+    ("01.2", "swapped words", swapped_words, "below 1 the new code is faster"),
+    ("01.2", "touching is beyond", touching_is_beyond, "an end on an edge of the band belongs"),
+    ("01.3", "letters", letters, "an entry is"),
+    ("01.3", "seeded", seeded, "the same order in every call"),
 ]

@@ -1,7 +1,11 @@
 """Wrong answers that people give in lesson 02, and a part of the message that each must get."""
 
+import itertools
+
 import numpy as np
 import tensorflow as tf
+
+import labkit as lab
 
 
 def one_by_one(model, requests):
@@ -103,6 +107,67 @@ def no_yield(model, stream):
     model(np.stack(list(stream)))
 
 
+def one_by_one_of_another_model(model, requests):
+    other = lab.models.service()
+    return np.concatenate([other(row[None]) for row in requests])
+
+
+def answers_of_another_model(model):
+    return tf.function(lab.models.service())
+
+
+def whole_calls(depth):
+    """Return the Python calls of a call of a model, divided by its layers."""
+    row = lab.models.random_rows(1, inputs=20)
+    model = lab.models.mlp(depth=depth, inputs=20)
+    model(row)
+    with lab.count() as n:
+        model(row)
+    return n.python_calls / depth
+
+
+def never_ends(model, stream):
+    while True:
+        rows = list(itertools.islice(stream, 32))
+        if rows:
+            yield from model(np.stack(rows))
+
+
+def swallows_the_end(model, stream):
+    waiting = []
+    while True:
+        try:
+            waiting.append(next(stream))
+        except StopIteration:
+            continue
+        if len(waiting) == 32:
+            yield from model(np.stack(waiting))
+            waiting = []
+
+
+def pads_the_rest(model, stream):
+    while rows := list(itertools.islice(stream, 32)):
+        batch = np.zeros((32, 20), "float32")
+        batch[: len(rows)] = rows
+        yield from model(batch)
+
+
+def never_emptied(model, stream):
+    waiting = []
+    for row in stream:
+        waiting.append(row)
+        if len(waiting) % 32 == 0:
+            yield from model(np.stack(waiting))
+    if waiting:
+        yield from model(np.stack(waiting))
+
+
+def streams_another_model(model, stream):
+    other = lab.models.service()
+    for row in stream:
+        yield other(row[None])[0]
+
+
 WRONG = [
     ("02.1", "one by one", one_by_one, "model calls for"),
     ("02.1", "one by one in a graph", one_by_one_in_a_graph, "model calls for"),
@@ -133,4 +198,15 @@ WRONG = [
     ("02.4", "one call per row", one_call_per_row, "model calls for"),
     ("02.4", "one graph call per row", one_graph_call_per_row, "model calls for"),
     ("02.4", "no yield", no_yield, "a generator: use `yield`"),
+    ("02.1", "another model", one_by_one_of_another_model, "never calls the model"),
+    ("02.2", "another model", answers_of_another_model, "instead of"),
+    ("02.3", "5 layers divided", whole_calls(5), "a whole call, divided by its 5 layers"),
+    ("02.3", "6 layers divided", whole_calls(6), "a whole call, divided by its 6 layers"),
+    ("02.3", "20 layers divided", whole_calls(20), "a whole call, divided by its 20 layers"),
+    ("02.3", "6 layers, rounded", round(whole_calls(6)), "a call costs something by itself"),
+    ("02.4", "never ends", never_ends, "leave the loop when no row is left"),
+    ("02.4", "swallows the end", swallows_the_end, "leave the loop when no row is left"),
+    ("02.4", "pads the rest", pads_the_rest, "none for padding, none twice"),
+    ("02.4", "never emptied", never_emptied, "none for padding, none twice"),
+    ("02.4", "another model", streams_another_model, "never calls the model"),
 ]

@@ -198,6 +198,54 @@ def printed(function, inputs):
         function(x)
 
 
+def padded_to_59(model):
+    graph = tf.function(model)
+
+    def answer(batch):
+        padded = np.zeros((59, 20), "float32")
+        padded[: len(batch)] = batch
+        return graph(padded)[: len(batch)]
+
+    return answer
+
+
+def all_sizes_beforehand(model):
+    graph = tf.function(model)
+    for size in range(1, 61):
+        graph.get_concrete_function(tf.TensorSpec((size, 20)))
+    return graph
+
+
+def retraced_around_a_graph(model):
+    inner = tf.function(model, input_signature=[ROWS])
+    return tf.function(lambda batch: inner(batch))
+
+
+def numbers_around_a_graph(model):
+    inner = tf.function(model, input_signature=[ROWS])
+    outer = tf.function(lambda batch, scale, shift: scale * inner(batch) + shift)
+    return lambda batch, settings: outer(batch, settings.scale, settings.shift)
+
+
+def inputs_that_trace(function, inputs):
+    found = []
+    for value in inputs:
+        before = function.experimental_get_tracing_count()
+        function(value)
+        if function.experimental_get_tracing_count() > before:
+            found.append(value)
+    return found
+
+
+def true_or_false(function, inputs):
+    found = []
+    for value in inputs:
+        before = function.experimental_get_tracing_count()
+        function(value)
+        found.append(function.experimental_get_tracing_count() > before)
+    return found
+
+
 WRONG = [
     ("03.1", "retraced per size", retraced_per_size, "4 traces for 4 batch sizes"),
     ("03.1", "reduced", reduced, "the second opens the shape"),
@@ -229,4 +277,10 @@ WRONG = [
     ("03.4", "called twice", called_twice, "calls for 12 inputs"),
     ("03.4", "counted from one", counted_from_one, "positions from 0 on"),
     ("03.4", "prints", printed, "your function returned nothing"),
+    ("03.1", "padded to 59 rows", padded_to_59, "your answer raised ValueError"),
+    ("03.1", "all sizes beforehand", all_sizes_beforehand, "60 traces before the first call"),
+    ("03.1", "retraced around a graph", retraced_around_a_graph, "4 traces for 4 batch sizes"),
+    ("03.3", "numbers around a graph", numbers_around_a_graph, "traces for one object"),
+    ("03.4", "the inputs", inputs_that_trace, "wanted: positions"),
+    ("03.4", "True or False", true_or_false, "the positions of those that trace"),
 ]

@@ -192,6 +192,54 @@ def static_shape(rows, keep):
     return out.stack()
 
 
+def trained_weights_only(model):
+    def swap(better):
+        pairs = zip(model.trainable_variables, better.trainable_variables, strict=True)
+        for old, new in pairs:
+            old.assign(new)
+
+    return tf.function(model, input_signature=[ROWS]), swap
+
+
+def never_traced(model):
+    weights = model.get_weights()
+
+    def answer(batch):
+        for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+            batch = np.maximum(batch @ kernel + bias, 0)
+        return batch @ weights[-2] + weights[-1]
+
+    return answer
+
+
+one_step = tf.function(
+    lambda state, row, keep: keep * state + (1 - keep) * row,
+    input_signature=[tf.TensorSpec((3,)), tf.TensorSpec((3,)), tf.TensorSpec(())],
+)
+
+
+def a_graph_per_row(rows, keep):
+    state, out = rows[0], []
+    for row in rows:
+        state = one_step(state, row, keep)
+        out.append(state)
+    return tf.stack(out)
+
+
+def concrete_step_per_row(rows, keep):
+    step = one_step.get_concrete_function()
+    state, out = tf.constant(rows[0]), []
+    for row in rows:
+        state = step(state, tf.constant(row), tf.constant(keep))
+        out.append(state)
+    return tf.stack(out)
+
+
+@tf.function(input_signature=SMOOTH)
+def by_numpy_function(rows, keep):
+    return tf.numpy_function(plain_python, [rows, keep], tf.float32)
+
+
 WRONG = [
     ("04.1", "rebinds the name", rebinds_the_name, "still those of the old model"),
     ("04.1", "a new function per swap", a_new_function_per_swap, "3 traces for 3 models"),
@@ -258,4 +306,14 @@ WRONG = [
         tf.function(starts_at_zero, input_signature=SMOOTH),
         "the result is wrong",
     ),
+    ("04.1", "trained weights only", trained_weights_only, "those that are not trained, too"),
+    ("04.2", "never traced", never_traced, "the model was never traced"),
+    ("04.3", "a graph per row", a_graph_per_row, "wanted: one: the loop in the graph"),
+    (
+        "04.3",
+        "a concrete function per row",
+        concrete_step_per_row,
+        "wanted: one: the loop in the graph",
+    ),
+    ("04.3", "numpy_function", by_numpy_function, "wanted: a loop of the graph"),
 ]

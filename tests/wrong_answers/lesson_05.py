@@ -166,6 +166,31 @@ def loses_the_rest(source, size):
     return tf.data.Dataset.from_generator(whole, output_signature=BATCH)
 
 
+def double_reads(read, n):
+    numbers = tf.data.Dataset.range(n)
+    reads = numbers.map(lambda i: tf.numpy_function(read, [i], tf.float64), num_parallel_calls=4)
+    return reads.with_options(_options(threads=4))
+
+
+def three_ready(dataset):
+    return dataset.prefetch(3).with_options(_options(tuner=False))
+
+
+def rows_by_numpy_function(source, size):
+    running = {}
+
+    def next_row(number):
+        if number == 0:
+            running["rows"] = iter(source())
+        return np.array(next(running["rows"], []), "float32")
+
+    rows = tf.data.Dataset.counter().map(
+        lambda number: tf.numpy_function(next_row, [number], tf.float32)
+    )
+    rows = rows.take_while(lambda row: tf.size(row) > 0)
+    return rows.map(lambda row: tf.ensure_shape(row, (10,))).batch(size)
+
+
 WRONG = [
     ("05.1", "one by one", one_by_one, "1 of the reads are under way"),
     ("05.1", "only calls", only_calls, "how many threads are there?"),
@@ -237,4 +262,7 @@ WRONG = [
         "an endless source was asked for everything",
     ),
     ("05.4", "loses the rest", loses_the_rest, "the result is wrong"),
+    ("05.1", "double precision", double_reads, "elements of float64; wanted: float32"),
+    ("05.2", "three ready", three_ready, "what else reads ahead, or how far?"),
+    ("05.4", "rows by numpy_function", rows_by_numpy_function, "the pipeline called Python"),
 ]

@@ -1,5 +1,6 @@
 """Wrong answers that people give in lesson 06, and a part of the message that each must get."""
 
+import numpy as np
 import tensorflow as tf
 
 slices = tf.data.Dataset.from_tensor_slices
@@ -232,6 +233,47 @@ def answers_at_once(step, start):
     return step(start, tf.zeros(10))
 
 
+def shuffles_100(rows, step):
+    return slices(rows).map(step).cache().shuffle(100).batch(4)
+
+
+def shuffles_three_quarters(rows, step):
+    return slices(rows).map(step).cache().shuffle(3 * len(rows) // 4).batch(4)
+
+
+def one_large_batch(dataset, step):
+    pairs = dataset.batch(100_000).map(lambda rows, labels: (step(rows), labels))
+    return pairs.unbatch().batch(32)
+
+
+def one_batch_of_all(dataset, step):
+    pairs = dataset.batch(len(dataset)).map(lambda rows, labels: (step(rows), labels))
+    return pairs.unbatch().batch(32)
+
+
+def reads_it_all(dataset, step):
+    rows, labels = zip(*dataset, strict=True)
+    return slices((step(tf.stack(rows)), tf.stack(labels))).batch(32)
+
+
+def labels_as_floats(dataset, step):
+    return dataset.batch(32).map(lambda rows, labels: (step(rows), tf.cast(labels, tf.float32)))
+
+
+def loops_in_numpy(step, start):
+    def python_loop(rows):
+        states = [start]
+        for row in rows:
+            states.append(step(states[-1], row).numpy())
+        return np.stack(states[1:])
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 10), tf.float32)])
+    def follow(rows):
+        return tf.numpy_function(python_loop, [rows], tf.float32)
+
+    return follow
+
+
 WRONG = [
     ("06.1", "small buffer", small_buffer, "how many does the shuffle choose from?"),
     ("06.1", "buffer of a batch", buffer_of_a_batch, "how many does the shuffle choose from?"),
@@ -276,7 +318,7 @@ WRONG = [
     ("06.4", "last state", last_state, "every state, one for each row"),
     ("06.4", "zeros first", zeros_first, "the result is wrong"),
     ("06.4", "from the end", from_the_end, "the result is wrong"),
-    ("06.4", "loops in Python", loops_in_python, "one trace for all numbers of rows"),
+    ("06.4", "loops in Python", loops_in_python, "once to trace it, not once per row"),
     ("06.4", "a graph per row", a_graph_per_row, "wanted: one: the loop in the graph"),
     (
         "06.4",
@@ -286,4 +328,11 @@ WRONG = [
     ),
     ("06.4", "each from the start", each_from_the_start, "the result is wrong"),
     ("06.4", "answers at once", answers_at_once, "a function of rows"),
+    ("06.1", "shuffles 100", shuffles_100, "how many does the shuffle choose from?"),
+    ("06.1", "three quarters", shuffles_three_quarters, "how many does the shuffle choose from?"),
+    ("06.2", "one large batch", one_large_batch, "the step got 64 rows at once"),
+    ("06.2", "one batch of all", one_batch_of_all, "the step got 64 rows at once"),
+    ("06.2", "reads it all", reads_it_all, "before anybody asked for a batch"),
+    ("06.2", "labels as floats", labels_as_floats, "labels of float32"),
+    ("06.4", "loops in NumPy", loops_in_numpy, "once to trace it, not once per row"),
 ]

@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+ANY_ROWS = [tf.TensorSpec((None, 20)), tf.TensorSpec((None, 1))]
+
 
 def only_decorated(step, model, optimizer):
     return tf.function(step)
@@ -296,6 +298,34 @@ def answers_nothing(step, model, optimizer):
     return tick
 
 
+def warms_up(step, model, optimizer):
+    fast = tf.function(step, input_signature=ANY_ROWS)
+    fast(tf.zeros((1, 20)), tf.zeros((1, 1)))
+    return fast
+
+
+def answers_in_training(step, model, optimizer):
+    optimizer.build(model.trainable_variables)
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 20)), *ANY_ROWS])
+    def tick(row, batch, labels):
+        step(batch, labels)
+        return model(row, training=True)
+
+    return tick
+
+
+def list_in_the_loop(step, rows, labels, size):
+    @tf.function
+    def epoch(order):
+        losses = []
+        for pick in tf.reshape(order, (-1, size)):
+            losses.append(step(tf.gather(rows, pick), tf.gather(labels, pick)))
+        return tf.reduce_mean(losses)
+
+    return epoch
+
+
 WRONG = [
     ("07.1", "only decorated", only_decorated, "who makes variables in it?"),
     ("07.1", "built only", built_only, "the short batch must not need its own graph"),
@@ -333,4 +363,7 @@ WRONG = [
     ("07.4", "returns the last", returns_the_last, "the loss of the last batch"),
     ("07.4", "returns the sum", returns_the_sum, "the sum of the losses"),
     ("07.4", "returns no loss", no_loss, "the epoch returned nothing"),
+    ("07.1", "warms up", warms_up, "every call trains"),
+    ("07.3", "answers in training", answers_in_training, "as it is in training"),
+    ("07.4", "a list in the loop", list_in_the_loop, "a Python list cannot carry"),
 ]

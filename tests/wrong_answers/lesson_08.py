@@ -206,6 +206,35 @@ def fifty_rows_a_run(session, x, fetches, rows):
     return {name: np.concatenate([part[name] for part in parts]) for name in fetches}
 
 
+def closes_the_session(session, model, weights):
+    with session.graph.as_default(), session:
+        x = tf1.placeholder(tf.float32, (None, 10))
+        y = model(x, weights)
+    return lambda rows: session.run(y, {x: rows})
+
+
+def all_in_one_callable(session, x, fetches, rows):
+    run = session.make_callable(list(fetches.values()), [x])
+    return dict(zip(fetches, run(rows), strict=True))
+
+
+def all_in_the_default_session(session, x, fetches, rows):
+    with session.as_default():
+        return tf1.get_default_session().run(fetches, {x: rows})
+
+
+def loads_outside_the_graph(session, variable):
+    return lambda value: variable.load(value, session)
+
+
+def the_variables_of_the_session(session, weights, model):
+    @tf.function(input_signature=ANY_ROWS)
+    def fast(rows):
+        return model(rows, weights)
+
+    return fast
+
+
 WRONG = [
     ("08.1", "builds in the call", builds_in_the_call, "build before the function returns"),
     ("08.1", "outside the graph", outside_the_graph, "session.graph.as_default()"),
@@ -239,4 +268,19 @@ WRONG = [
     ("08.4", "eager", stays_eager, "the model runs eagerly"),
     ("08.4", "random weights", random_weights, "the result is wrong"),
     ("08.4", "an array", as_an_array, "a tensor: the result of a tf.function"),
+    ("08.1", "closes the session", closes_the_session, "the end of a `with session:` closes it"),
+    ("08.2", "all in one callable", all_in_one_callable, "at most 100 rows in one run"),
+    (
+        "08.2",
+        "all in the default session",
+        all_in_the_default_session,
+        "at most 100 rows in one run",
+    ),
+    ("08.3", "loads outside the graph", loads_outside_the_graph, "session.graph.as_default()"),
+    (
+        "08.4",
+        "the session's variables",
+        the_variables_of_the_session,
+        "their values: `session.run(weights)`",
+    ),
 ]

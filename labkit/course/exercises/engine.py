@@ -45,6 +45,9 @@ _LESSON_FILES = "[0-9][0-9]_*.ipynb"
 # The instructions of a function that does nothing, but for those that load or return a constant.
 _IDLE_OPERATIONS = {"RESUME", "NOP", "RETURN_VALUE"}
 
+# How TensorFlow words, in several versions, that a tensor of another graph is used.
+OUT_OF_SCOPE = ("is out of scope", "cannot be accessed here")
+
 _exercises: dict[str, "Exercise"] = {}
 # By the file that should hold them: the states that could not be written there.
 _unsaved: dict[Path, dict[str, str]] = {}
@@ -460,48 +463,125 @@ def write_text(path: Path, text: str) -> None:
 class Spy:
     """A model that remembers with how many rows it was called, in a graph too.
 
+    Its methods take what those of a Keras model take; other names are those of the model itself.
+
     Parameters
     ----------
     model : callable
         The real one.
-
-    Attributes
-    ----------
-    sizes : list of int
-        The number of rows of each call, in order.
     """
 
     def __init__(self, model: Any):
         self.model = model
-        self.sizes: list[int] = []
+        self._sizes: list[int] = []
+        self._compiled: _CompiledSizes | None = None
 
-    def __call__(self, batch: Any, **options: Any) -> Any:
+    @property
+    def sizes(self) -> list[int]:
+        """The number of rows of each call, in order; those of graphs that XLA compiles last."""
+        if self._compiled is None:
+            return list(self._sizes)
+        return self._sizes + self._compiled.read()
+
+    def __call__(self, inputs: Any, **options: Any) -> Any:
         """Call the model and remember the number of rows."""
+        if not hasattr(inputs, "shape"):
+            seen = f"the model got {type_of(inputs)}"
+            raise NotYet(seen, "one array: np.stack makes one of a list of rows")
+        self._note(inputs)
+        return self.model(inputs, **options)
+
+    call = __call__
+
+    def predict_step(self, data: Any) -> Any:
+        """Return the model's answers to a batch, as a step of `predict` computes them."""
+        return self(data)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return the model's answers to a batch, as an array."""
+        import numpy as np
+
+        return np.asarray(self(x))
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Return the model's answers, with one call per batch, as Keras makes them."""
+        import numpy as np
         import tensorflow as tf
 
-        if not hasattr(batch, "shape"):
-            seen = f"the model got {type_of(batch)}"
-            raise NotYet(seen, "one array: np.stack makes one of a list of rows")
-        if tf.executing_eagerly():
-            self._remember(batch.shape[0])
+        if isinstance(x, tf.data.Dataset):
+            batches = [_rows_of_element(element) for element in x.take(steps or -1)]
+        elif hasattr(x, "shape"):
+            step = batch_size or 32
+            batches = [x[start : start + step] for start in range(0, len(x), step)]
         else:
-            # This line runs once per trace; the operation that it adds runs in every call.
-            tf.numpy_function(self._remember, [tf.shape(batch)[0]], [])
-        return self.model(batch, **options)
+            batches = [x]  # which the call refuses
+        return np.concatenate([self.predict_on_batch(batch) for batch in batches])
 
-    predict_on_batch = __call__
+    def __getattr__(self, name: str) -> Any:
+        if name == "model" or name.startswith("__"):  # while it is copied, or asked what it is
+            raise AttributeError(name)
+        return getattr(self.model, name)
 
-    def predict(self, batch: Any, batch_size: int | None = None, **_: Any) -> Any:
-        """Return the model's answers, and remember one call per batch, as Keras makes them."""
-        answers = self(batch).numpy()
-        n = self.sizes.pop()
-        step = batch_size or 32
-        for start in range(0, n, step):
-            self._remember(min(step, n - start))
-        return answers
+    def expect_called(self, section: str) -> None:
+        """Raise `NotYet` if the model was never called: the answers come from another one."""
+        if not self.sizes:
+            seen = "your function never calls the model that it is given"
+            raise NotYet(seen, "its answers: call `model`, the first argument", section)
+
+    def _note(self, inputs: Any) -> None:
+        """Remember a call now, or in each run of the graph that is being traced."""
+        import tensorflow as tf
+        from tensorflow.python.ops import control_flow_util
+
+        if tf.executing_eagerly():
+            self._remember(inputs.shape[0])
+            return
+        # These lines run once per trace; the operations that they add run in every call.
+        rows = tf.shape(inputs)[0]
+        if control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+            if self._compiled is None:
+                self._compiled = _CompiledSizes()
+            self._compiled.note(rows)
+        else:
+            tf.numpy_function(self._remember, [rows], [])
 
     def _remember(self, rows: Any) -> None:
-        self.sizes.append(int(rows))
+        self._sizes.append(int(rows))
+
+
+def _rows_of_element(element: Any) -> Any:
+    """Return the rows of an element of a dataset, which may hold labels as well."""
+    return element[0] if isinstance(element, tuple) else element
+
+
+class _CompiledSizes:
+    """The sizes of calls in graphs that XLA compiles: it compiles variables, and no Python."""
+
+    def __init__(self, most: int = 1000) -> None:
+        import tensorflow as tf
+
+        with tf.init_scope():  # a trace is under way, and the variables outlive it
+            self._sizes = tf.Variable(tf.zeros(most, tf.int32), trainable=False)
+            self._calls = tf.Variable(0, trainable=False)
+
+    def note(self, rows: Any) -> None:
+        """Add to the current graph what notes a call in each run."""
+        import tensorflow as tf
+
+        place = [[self._calls]]
+        self._sizes.assign(tf.tensor_scatter_nd_update(self._sizes, place, [rows]))
+        self._calls.assign_add(1)
+
+    def read(self) -> list[int]:
+        """Return the sizes of the calls so far."""
+        return [int(size) for size in self._sizes.numpy()[: self._calls.numpy()]]
 
 
 # ---- finding exercises ----

@@ -6,6 +6,7 @@ from typing import Any
 from ...measure.agreement import first_difference
 from ...measure.count import count
 from .engine import (
+    OUT_OF_SCOPE,
     NotYet,
     agree,
     exercise,
@@ -14,7 +15,14 @@ from .engine import (
     says,
     type_of,
 )
-from .watched import INPUTS, Watched, signed_rows
+from .watched import (
+    INPUTS,
+    Watched,
+    calls_back,
+    calls_of_graphs,
+    expect_one_call,
+    signed_rows,
+)
 
 LOOPS = "What is in the graph?"
 FREEZES = "What freezes?"
@@ -36,7 +44,8 @@ CALLED_AGAIN = "a function, to be called again and again"
     ),
 )
 def _check_make_server(make_server: Any) -> str:
-    watched, *others = Watched(), Watched(), Watched()
+    # Not all of the weights are trained: those of a BatchNormalization are not.
+    watched, *others = (Watched(normalized=True) for _ in range(3))
     batches = [signed_rows(size) for size in (1, 5, 1, 12)]
     # The answers first: the right swap changes the weights of the oracle as well.
     expected = [_answers(one.plain, batches) for one in (watched, *others)]
@@ -45,6 +54,7 @@ def _check_make_server(make_server: Any) -> str:
         _check_answers(serve, batches, expected[0], "before the first swap")
         for number, better in enumerate(others, start=1):
             swap(better.model)
+            _check_untrained_weights(watched.plain, better.plain)
             _check_follows(serve, batches[0], expected[number][0], expected[0][0])
             _check_answers(serve, batches, expected[number], f"after swap number {number}")
     for one in (watched, *others):
@@ -69,6 +79,16 @@ def _pair(got: Any) -> tuple[Any, Any]:
 
 def _answers(model: Any, batches: list[Any]) -> list[Any]:
     return [model(batch) for batch in batches]
+
+
+def _check_untrained_weights(plain: Any, better: Any) -> None:
+    """Name the slip of a swap that takes only the trained weights."""
+    others = [model.non_trainable_variables for model in (plain, better)]
+    trained = [model.trainable_variables for model in (plain, better)]
+    if first_difference(*others) and first_difference(*trained) is None:
+        seen = "after swap the moving averages of BatchNormalization are still the old ones"
+        wanted = "all weights: those that are not trained, too"
+        raise NotYet(seen, wanted, FREEZES)
 
 
 def _check_follows(serve: Any, batch: Any, wanted: Any, old: Any) -> None:
@@ -102,10 +122,12 @@ def _check_make_padded(make_padded: Any) -> str:
     watched = Watched()
     with count() as n:
         answer = expect_function(make_padded(watched.model), "make_padded", CALLED_AGAIN, GAIN)
+        after_call = []
         for size in (5, 64, 1, random.randrange(6, 64)):
             batch = signed_rows(size)
             got = _padded_answer(answer, batch)
             agree(got, watched.plain(batch), f"for {size} rows", GAIN)
+            after_call.append(n.traces)
     watched.expect_graph(GAIN)
     if any(None in shape for shape in watched.traced_shapes):
         seen = (
@@ -113,9 +135,12 @@ def _check_make_padded(make_padded: Any) -> str:
             "and XLA would compile it again for each size"
         )
         raise NotYet(seen, "one fixed shape for all sizes: pad", GAIN)
-    if n.traces > 1:
-        seen = f"{n.traces} traces for 4 batch sizes"
+    traces = watched.traces(after_call[-1] - after_call[0])
+    if traces > 1:
+        seen = f"{traces} traces for 4 batch sizes"
         raise NotYet(seen, "1: every batch must have the same shape", GAIN)
+    if not watched.traced_shapes:
+        raise NotYet("the model was never traced", "the model in a tf.function", GAIN)
     if watched.traced_shapes != [(64, INPUTS)]:
         seen = f"the graph was traced for the shape {watched.traced_shapes[0]}"
         raise NotYet(seen, f"(64, {INPUTS})", GAIN)
@@ -167,17 +192,24 @@ def _takes(answer: Any, size: int) -> bool:
 )
 def _check_smooth(smooth: Any) -> str:
     sizes = [7, 1, 30, 2, random.randrange(31, 50)]
-    with count() as n:
+    after_call = []
+    with calls_of_graphs() as calls, calls_back() as python, count() as n:
         for size in sizes:
             rows = signed_rows(size, inputs=3)
             keep = round(random.uniform(0.1, 0.9), 3)
             got = _states(smooth, rows, keep)
             agree(got, _smoothed(rows, keep), f"for {size} rows and keep={keep}", LOOPS)
-    if not n.calls:
+            after_call.append(n.traces)
+    if not calls:
         raise NotYet("no tf.function was called", "a graph, traced once", LOOPS)
-    if n.traces > 1:
+    if python:
+        seen = "the graph calls a Python function, and the loop is in there"
+        raise NotYet(seen, "a loop of the graph", LOOPS)
+    expect_one_call(calls, sum(sizes), f"for {sum(sizes)} rows in {len(sizes)} arrays", LOOPS)
+    later = after_call[-1] - after_call[0]
+    if later:
         seen = (
-            f"{n.traces} traces for {len(sizes)} calls with other numbers of rows "
+            f"{1 + later} traces for {len(sizes)} calls with other numbers of rows "
             "and other values of keep"
         )
         wanted = "1: a signature for both arguments, and a loop that stays a loop"
@@ -201,7 +233,7 @@ def _smoothed(rows: Any, keep: float) -> Any:
 # versions, then what it means and what is wanted.
 _SLIPS = [
     (
-        ("is out of scope", "cannot be accessed here"),
+        OUT_OF_SCOPE,
         "a Python list cannot carry values out of a graph loop",
         "a `tf.TensorArray`",
     ),

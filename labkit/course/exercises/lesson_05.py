@@ -19,6 +19,7 @@ from .engine import (
     fresh_rows,
     type_of,
 )
+from .watched import calls_back
 
 PAYS = "Where does a pipeline pay?"
 PARALLEL = "When reading takes longer than working"
@@ -106,6 +107,7 @@ def _check_read_together(read_together: Any) -> str:
 def _check_reads(read_together: Any, n: int) -> None:
     server = _Server(fresh_rows(n) - 0.5)
     dataset = expect_dataset(read_together(server, n), PARALLEL)
+    _check_dtype(dataset, "one array of float32 for each number", "what does `Tout` say?", PARALLEL)
     got = list(_as_with_two_cores(dataset).as_numpy_iterator())
     if len(got) != n:
         raise NotYet(f"{len(got)} elements for n={n}", f"{n}, one for each number", EXERCISE_TEXT)
@@ -174,6 +176,8 @@ def _check_reading_ahead(without_tuner: Any, n: int) -> None:
     agree(got, [i * i - 7 for i in range(n)], "in order", TUNER)
     if ready != READY:
         seen = f"while the loop holds the first element, {ready} more are made"
+        if ready > READY:
+            raise NotYet(seen, f"{READY}: what else reads ahead, or how far?", TUNER)
         raise NotYet(seen, f"{READY}: what does TensorFlow not add with the tuner off?", TUNER)
 
 
@@ -253,6 +257,9 @@ def _check_choices(advice: Any) -> None:
 
 # ---- 05.4 ----
 
+# A pass calls Python a few times more: it begins, it ends, and a pipeline may read ahead.
+MORE_CALLS = 16
+
 
 @exercise(
     "05.4",
@@ -288,14 +295,19 @@ def _check_batches_from_source(from_source: Any, n: int, size: int) -> None:
     if taken:
         seen = f"{len(taken)} rows were read before anybody asked"
         raise NotYet(seen, "none: it may be endless", BREAKS)
-    _check_dtype(dataset)
-    batches = _one_pass(dataset, crossed)
+    wanted = "one array of float32 for each batch"
+    _check_dtype(dataset, wanted, "what does the signature say?", BREAKS)
+    with calls_back() as python:
+        batches = _one_pass(dataset, crossed)
     passed = len(crossed)
     agree(batches, batches_of(rows, size), f"for {n} rows", BREAKS)
     most = math.ceil(n / size)
     if passed > most:
         seen = f"{passed} elements crossed from Python for {n} rows"
         raise NotYet(seen, f"{most}, one per batch", BREAKS)
+    if len(python) > most + MORE_CALLS:
+        seen = f"the pipeline called Python {len(python)} times for {n} rows"
+        raise NotYet(seen, f"{most}, once per batch", BREAKS)
     again = len(_one_pass(dataset, crossed))
     if again != len(batches):
         seen = f"{again} batches in the second pass"
@@ -327,16 +339,16 @@ def _crossings() -> Iterator[list[tuple]]:
         yield crossed
 
 
-def _check_dtype(dataset: Any) -> None:
+def _check_dtype(dataset: Any, wanted: str, question: str, section: str) -> None:
+    """Raise `NotYet` if the elements of a dataset are not single arrays of float32."""
     import tensorflow as tf
 
     spec = dataset.element_spec
     dtype = getattr(spec, "dtype", None)
     if dtype is None:
-        raise NotYet(f"elements of {spec}", "one array of float32 for each batch", BREAKS)
+        raise NotYet(f"elements of {spec}", wanted, section)
     if dtype != tf.float32:
-        seen = f"elements of {dtype.name}"
-        raise NotYet(seen, "float32: what does the signature say?", BREAKS)
+        raise NotYet(f"elements of {dtype.name}", f"float32: {question}", section)
 
 
 def _one_pass(dataset: Any, crossed: list[tuple]) -> list:

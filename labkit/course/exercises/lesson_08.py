@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...show.errors import kind_in_words
-from .engine import EXERCISE_TEXT, NotYet, agree, exercise, expect_function, fresh_rows
+from .engine import EXERCISE_TEXT, NotYet, agree, exercise, expect_function, fresh_rows, says
 
 GROWS = "Why does the loop get slower?"
 RUN = "What does one run cost?"
@@ -137,7 +137,7 @@ def _succeeds_inside_the_graph(make_scorer: Callable) -> bool:
 
 
 def _score(score: Callable, data: Any, program: _Program) -> Any:
-    """Call the learner's function, and explain the two errors that are common."""
+    """Call the learner's function, and explain the errors that are common."""
     import tensorflow as tf
 
     try:
@@ -154,6 +154,14 @@ def _score(score: Callable, data: Any, program: _Program) -> Any:
             "the session that was passed in: it holds them",
             SESSION,
         ) from error
+    except RuntimeError as error:
+        if not says(error, "closed session"):
+            raise
+        raise NotYet(
+            "the session is closed: the end of a `with session:` closes it",
+            "an open one: `with session.graph.as_default():` is enough",
+            GROWS,
+        ) from error
 
 
 def _fits_every_placeholder(data: Any, graph: Any) -> bool:
@@ -167,20 +175,22 @@ def _fits_every_placeholder(data: Any, graph: Any) -> bool:
 # ---- 08.2 ----
 
 
-class _RecordingSession:
-    """A session that remembers how many rows each run was fed."""
+def _note_rows(session: Any) -> list[int]:
+    """Return a list that gets the number of rows whenever a session is fed some.
 
-    def __init__(self, session: Any):
-        self._session = session
-        self.sizes: list[int] = []
+    Where `run`, `eval` and the functions of `make_callable` end.
+    """
+    import numpy as np
 
-    def run(self, fetches: Any, feed_dict: Any = None, **options: Any) -> Any:
-        for value in (feed_dict or {}).values():
-            self.sizes.append(len(value))
-        return self._session.run(fetches, feed_dict, **options)
+    sizes: list[int] = []
+    run = "_call_tf_sessionrun"
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
+    def noted(options: Any, feeds: Any, *others: Any) -> Any:
+        sizes.extend(len(value) for value in dict(feeds or {}).values() if np.ndim(value))
+        return getattr(type(session), run)(session, options, feeds, *others)
+
+    setattr(session, run, noted)
+    return sizes
 
 
 @exercise(
@@ -213,12 +223,12 @@ def _fetch_for(fetch_all: Callable, n: int) -> None:
         y = _model(x, program.variables)
         fetches = {"score": y, "double": y * 2, "sum": tf.reduce_sum(x, axis=1)}
     data = fresh_rows(n)
-    session = _RecordingSession(program.session)
+    sizes = _note_rows(program.session)
     with count() as seen:
-        got = fetch_all(session, x, fetches, data)
+        got = fetch_all(program.session, x, fetches, data)
 
     _expect_names(got, fetches)
-    largest = max(session.sizes, default=0)
+    largest = max(sizes, default=0)
     if largest > MAX_ROWS:
         raise NotYet(f"a run with {largest} rows", f"at most {MAX_ROWS} rows in one run", RUN)
     needed = math.ceil(n / MAX_ROWS)
@@ -286,7 +296,7 @@ def _set_twice(make_setter: Callable, program: _Program, index: int) -> None:
         "a function that takes a value",
     )
     with count() as first_call:
-        set_value(new[0])
+        _set_first(set_value, new[0], session)
     first = session.run(program.variables)
     with count() as second_call:
         set_value(new[1])
@@ -313,6 +323,23 @@ def _set_twice(make_setter: Callable, program: _Program, index: int) -> None:
         )
 
 
+def _set_first(set_value: Callable, value: Any, session: Any) -> None:
+    """Write the first value; if that fails, find out whether it is for want of the graph."""
+    try:
+        set_value(value)
+    except Exception as error:
+        try:
+            with session.graph.as_default():
+                set_value(value)
+        except Exception:
+            raise error from None
+        raise NotYet(
+            "your function only works where the session's graph is the current one",
+            "`with session.graph.as_default():` in it",
+            GROWS,
+        ) from error
+
+
 # ---- 08.4 ----
 
 
@@ -333,8 +360,8 @@ def _check_port(port: Any) -> str:
     from ...measure.count import count
 
     program = _new_program()
-    model = _WatchedModel()
-    fast = _make_port(port, program, model)
+    model = _WatchedModel(program)
+    fast = _make_port(port, program, model.run)
     program.session.close()
     traces = 0
     for n in (4, 1, random.randrange(5, 50)):
@@ -356,14 +383,28 @@ def _check_port(port: Any) -> str:
 class _WatchedModel:
     """The model of the lesson; it remembers whether it ran eagerly."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: _Program):
         self.ran_eagerly = False
+        self._graph = program.session.graph
+        self._variables = program.variables
 
-    def __call__(self, x: Any, weights: Any) -> Any:
+    def run(self, x: Any, weights: Any) -> Any:
+        """Compute the model, but not from the variables of a graph that is not the current one."""
         import tensorflow as tf
 
         self.ran_eagerly = self.ran_eagerly or tf.executing_eagerly()
+        if tf.compat.v1.get_default_graph() is not self._graph:
+            self._expect_others_than_of_the_session(weights)
         return _model(x, weights)
+
+    def _expect_others_than_of_the_session(self, weights: Any) -> None:
+        for weight in weights:
+            if any(weight is variable for variable in self._variables):
+                raise NotYet(
+                    "the model gets the variables of the session's graph",
+                    "their values: `session.run(weights)`, before the session closes",
+                    WAY_OUT,
+                )
 
 
 def _make_port(port: Callable, program: _Program, model: Callable) -> Callable:
