@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application
+from tornado.websocket import WebSocketClosedError
 
 from labkit.course import lab_server
 from labkit.course import start_page as page
@@ -371,3 +373,11 @@ def asked(handler, address, options):
         return answer.code, answer.body.decode()
 
     return asyncio.run(ask())
+
+
+@pytest.mark.parametrize(("error", "is_said"), [(WebSocketClosedError(), False), (OSError(), True)])
+def test_a_page_that_was_closed_meanwhile_is_no_traceback(error, is_said):
+    record = logging.LogRecord(
+        "asyncio", logging.ERROR, "", 0, "never retrieved", (), (type(error), error, None)
+    )
+    assert lab_server._is_no_closed_page(record) is is_said

@@ -5,6 +5,7 @@
 
 import asyncio
 import atexit
+import logging
 import os
 import signal
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
+from tornado.websocket import WebSocketClosedError
 
 from ..show.saved_notebook import before_saving
 from .start_page import write_start_page
@@ -47,8 +49,14 @@ def _load_jupyter_server_extension(server: Any) -> None:
     options = {"workspace": workspace}
     server.web_app.add_handlers(".*$", [(address, StartPageHandler, options)])
     server.contents_manager.register_pre_save_hook(before_saving)
+    logging.getLogger("asyncio").addFilter(_is_no_closed_page)
     _stop_quietly(server)
     atexit.register(print, f"JupyterLab has stopped. Your work is in {workspace}", flush=True)
+
+
+def _is_no_closed_page(record: logging.LogRecord) -> bool:
+    """Return whether a record is worth a traceback: that a page was closed meanwhile is not."""
+    return not (record.exc_info and isinstance(record.exc_info[1], WebSocketClosedError))
 
 
 def _stop_quietly(server: Any) -> None:

@@ -166,6 +166,8 @@ class Walk:
         assert seat.active()["id"] == id
         seat.run_and_wait()
         _, after = GuessControl(seat.output(id)).seen()
+        if how == TYPING and float(after) == float(said):
+            said = after  # 21.0 for 21, which stays as it was typed until the kernel has time
         name = GUESS.search(cell["source"])["name"]
         seen_in = self._run_on_to_the_use_of(name)
         self.notes.guesses.append(Guess(id, name, question, how, said, after, seen_in))
