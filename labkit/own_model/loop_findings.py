@@ -271,23 +271,15 @@ def _first_calls_of_loaded(evidence: Evidence) -> list[Event]:
     return [call for call in calls if any(_STEP in trace.name for trace in call.traces)]
 
 
-def _first_calls(evidence: Evidence) -> list[Event]:
-    """Return the calls of models that traced, as the first one on a new model does."""
-    return [e for e in evidence.of(watch.FIT, watch.BATCH, watch.PREDICT) if _traced(e)]
-
-
-def _trace_share(evidence: Evidence, events: Iterable[Event]) -> float:
-    return sum(event.trace_seconds for event in events) / max(evidence.seconds, 1e-9)
-
-
 @_rule
 def _builds(evidence: Evidence) -> list[Finding]:
     built = _again_and_again(evidence, watch.BUILD)
     compiled = _again_and_again(evidence, watch.COMPILE)
     if not built and not compiled:
         return []
-    first_calls = _first_calls(evidence)
-    cost = evidence.share([*built, *compiled]) + _trace_share(evidence, first_calls)
+    first_calls = [e for e in evidence.of(watch.FIT, watch.BATCH, watch.PREDICT) if _traced(e)]
+    cost = evidence.share([*built, *compiled])
+    cost += sum(event.trace_seconds for event in first_calls) / max(evidence.seconds, 1e-9)
     counts = []
     if built:
         counts.append(f"{len(built):,} models were built")
@@ -537,7 +529,6 @@ def _small_for_python(evidence: Evidence, calls: Sequence[Event]) -> list[Event]
 def _predict_finding(evidence: Evidence, name: str, small: Sequence[Event]) -> Finding:
     rows = Counter(event.rows for event in small).most_common(1)[0][0]
     size = "a dataset" if rows is None else _rows(rows)
-    share = evidence.share(small)
     if name == "evaluate":
         change = (
             "model.test_on_batch(rows, targets)  # one batch without the pipeline\n"
@@ -554,10 +545,10 @@ def _predict_finding(evidence: Evidence, name: str, small: Sequence[Event]) -> F
         f"{name} for few rows",
         f"{name} was called {times(len(small))} with {size} each: every call sets up a "
         f"pipeline, {_traces(small):,} graphs in all. That took "
-        f"{_part(share)}.",
+        f"{_part(evidence.share(small))}.",
         LESSONS["02"],
         change,
-        share=share,
+        share=evidence.share(small),
     )
 
 
@@ -922,7 +913,7 @@ def _lists(evidence: Evidence) -> list[Finding]:
 
 @_rule
 def _python_in_graphs(evidence: Evidence) -> list[Finding]:
-    """Return what Python does inside graphs: of threads that overlap, one at a time runs it."""
+    """Return that Python computes inside graphs; a call that waits overlaps with others."""
     calls = evidence.of(watch.PYTHON)
     share = min(evidence.share(calls), SURE)
     if len(calls) < 2 * FEW_ROWS or share < _WAITS:
@@ -931,8 +922,8 @@ def _python_in_graphs(evidence: Evidence) -> list[Finding]:
         Finding(
             "Python inside the graph",
             f"A graph or a pipeline called {calls[0].name}, a function of Python, "
-            f"{times(len(calls), _in_passes(evidence))}: these calls took {_part(share)}, and run "
-            "one after the other, whatever num_parallel_calls says.",
+            f"{times(len(calls), _in_passes(evidence))}: to compute in them took {_part(share)}. "
+            "They take turns wherever they run Python, whatever num_parallel_calls says.",
             LESSONS["05"],
             "# TensorFlow's operations in place of numpy_function and py_function,\n"
             "# or one call for a whole batch: dataset.batch(32).map(f)",

@@ -76,7 +76,6 @@ _COPYING = {
     "tensor_scatter_add": CHANGES,
     "tensor_scatter_sub": CHANGES,
 }
-_FROM_CALLBACKS = (PREDICT, SAVE, WEIGHTS, COLLECT)  # what a callback of `fit` calls by itself
 _OURS = Path(__file__).parent
 _PYTHON = Path(contextlib.__file__).parent  # the standard library
 
@@ -232,19 +231,33 @@ class Watch:
 
     # ---- events ----
 
-    def _wrap(self, owner: Any, name: str, describe: Callable[..., Event | None]) -> None:
-        """Note each call of a function as the event that `describe` makes of its arguments."""
+    def _wrap(
+        self,
+        owner: Any,
+        name: str,
+        describe: Callable[..., Event | None],
+        in_callbacks: bool = False,
+    ) -> None:
+        """Note each call of a function as the event that `describe` makes of its arguments.
+
+        What an event calls is a part of it, but for what a callback of the program asks for while
+        `fit` is under way.
+        """
         original = getattr(owner, name)
         is_static = isinstance(inspect.getattr_static(owner, name), staticmethod)
 
         @functools.wraps(original)
         def call(*args: Any, **kwargs: Any) -> Any:
             outer = getattr(self._open, "event", None)
-            if outer is not None and outer.kind != FIT:
-                return original(*args, **kwargs)  # a part of what is under way
-            event = describe(*args, **kwargs)
-            if event is None or not _is_asked_by_program(event, outer):
+            if outer is not None and not (in_callbacks and outer.kind == FIT):
                 return original(*args, **kwargs)
+            place = _place_of_caller()
+            event = (
+                None if outer is not None and place == outer.place else describe(*args, **kwargs)
+            )
+            if event is None:
+                return original(*args, **kwargs)
+            event.place = place
             self._open.event = event
             begin = time.perf_counter()
             try:
@@ -279,8 +292,9 @@ class Watch:
         from keras.src.models.sequential import Sequential
         from keras.src.trainers.trainer import Trainer
 
-        for name, kind in (("predict", PREDICT), ("evaluate", PREDICT), ("fit", FIT)):
-            self._wrap(TensorFlowTrainer, name, _of_model(kind, name))
+        self._wrap(TensorFlowTrainer, "fit", _of_model(FIT, "fit"))
+        for name in ("predict", "evaluate"):
+            self._wrap(TensorFlowTrainer, name, _of_model(PREDICT, name), in_callbacks=True)
         for name in ("train_on_batch", "test_on_batch", "predict_on_batch"):
             self._wrap(TensorFlowTrainer, name, _of_model(BATCH, name))
         self._wrap(Trainer, "compile", _of_model(COMPILE, "compile"))
@@ -495,7 +509,7 @@ class Watch:
             (tf.train.Checkpoint, "save"),
             (tf.train.Checkpoint, "write"),
         ):
-            self._wrap(owner, name, _of_save(name))
+            self._wrap(owner, name, _of_save(name), in_callbacks=True)
 
         for name in ("__init__", "add_variable"):
             self._wrap(Metric, name, _of_new(METRIC))
@@ -592,11 +606,11 @@ class Watch:
             place = place_of(function)
             if _package_of(place.rpartition(":")[0]):
                 return call(this, token, *args)
-            begin = time.perf_counter()
+            begin = time.thread_time()  # not what it waits: that overlaps with other calls
             try:
                 return call(this, token, *args)
             finally:
-                seconds = time.perf_counter() - begin
+                seconds = time.thread_time() - begin
                 name = getattr(function, "__name__", "a function")
                 self._keep(Event(PYTHON, name, seconds=seconds, place=place))
 
@@ -647,17 +661,6 @@ class Watch:
 
 
 # ---- descriptions ----
-
-
-def _is_asked_by_program(event: Event, outer: Event | None) -> bool:
-    """Note the line that asks for something; return whether it is one of the program's own.
-
-    What `fit` calls is a part of it, unless a callback of the program asks for it.
-    """
-    event.place = _place_of_caller()
-    if outer is None:
-        return True
-    return event.kind in _FROM_CALLBACKS and event.place != outer.place
 
 
 def _of_model(kind: str, name: str) -> Callable[..., Event]:

@@ -382,7 +382,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             measured = measure(count, lesson)
         except KeyboardInterrupt:
-            print("load_test.py: stopped; nothing of it is left", file=sys.stderr)
+            print("load_test.py: stopped", file=sys.stderr)
             return 130
         except Exception as error:  # the next ones may go well
             print(f"{count} learners: {type(error).__name__}: {error}", file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@ import gc
 import multiprocessing
 import os
 import threading
+import time
 
 import keras
 import numpy as np
@@ -931,7 +932,26 @@ def generates_batches_with_one_python_call_each():
     return lambda: [step(batch) for batch in dataset]
 
 
+def wait_for_a_file(row):
+    time.sleep(0.002)
+    return row
+
+
+def waits_in_many_python_calls():
+    """They wait at the same time: no operation of TensorFlow's reads what they read."""
+    rows = np.random.rand(64, 20).astype("float32")
+    dataset = tf.data.Dataset.from_tensor_slices(rows)
+    dataset = dataset.map(
+        lambda row: tf.ensure_shape(tf.numpy_function(wait_for_a_file, [row], tf.float32), (20,)),
+        num_parallel_calls=8,
+    ).batch(16)
+    square = tf.random.normal((2_000, 2_000))
+    step = tf.function(lambda batch: tf.reduce_sum(square @ square) + tf.reduce_sum(batch))
+    return lambda: [step(batch) for batch in dataset.prefetch(2)]
+
+
 HEALTHY = [
+    waits_in_many_python_calls,
     validates_within_fit,
     generates_batches_with_one_python_call_each,
     joins_a_window_and_a_list,
