@@ -105,6 +105,11 @@ class Evidence:
         places = Counter(event.place for event in events)
         return [event for event in events if places[event.place] >= least]
 
+    def costly(self, kind: str) -> list[Event]:
+        """Return the events of a kind that a line makes often, if they take time worth a change."""
+        events = self.at_one_place(self.of(kind), self.often)
+        return events if self.share(events) >= self.least_share else []
+
     def share(self, events: Iterable[Event]) -> float:
         """Return the part of the time that these events took."""
         return sum(event.seconds for event in events) / max(self.seconds, 1e-9)
@@ -615,10 +620,10 @@ def _optimizers(evidence: Evidence) -> list[Finding]:
 
 @_rule
 def _metrics(evidence: Evidence) -> list[Finding]:
-    made = evidence.at_one_place(evidence.of(watch.METRIC), evidence.often)
-    share = evidence.share(made)
-    if not made or share < evidence.least_share:
+    made = evidence.costly(watch.METRIC)
+    if not made:
         return []
+    share = evidence.share(made)
     return [
         Finding(
             "metric made in the loop",
@@ -634,10 +639,10 @@ def _metrics(evidence: Evidence) -> list[Finding]:
 
 @_rule
 def _weights(evidence: Evidence) -> list[Finding]:
-    copied = evidence.at_one_place(evidence.of(watch.WEIGHTS), evidence.often)
-    share = evidence.share(copied)
-    if not copied or share < evidence.least_share:
+    copied = evidence.costly(watch.WEIGHTS)
+    if not copied:
         return []
+    share = evidence.share(copied)
     if copied[0].name.startswith("load_weights"):
         change = "model.load_weights(path)  # once, before the loop, and where the file is new"
     else:
@@ -661,10 +666,10 @@ def _weights(evidence: Evidence) -> list[Finding]:
 
 @_rule
 def _collections(evidence: Evidence) -> list[Finding]:
-    collected = evidence.at_one_place(evidence.of(watch.COLLECT), evidence.often)
-    share = evidence.share(collected)
-    if not collected or share < evidence.least_share or _builds(evidence):
+    collected = evidence.costly(watch.COLLECT)
+    if not collected or _builds(evidence):
         return []
+    share = evidence.share(collected)
     return [
         Finding(
             "garbage collected in the loop",
@@ -699,17 +704,18 @@ def _seeds(evidence: Evidence) -> list[Finding]:
 
 @_rule
 def _variables(evidence: Evidence) -> list[Finding]:
-    made = evidence.at_one_place(evidence.of(watch.VARIABLE), evidence.often)
-    if not made or evidence.share(made) < evidence.least_share:
+    made = evidence.costly(watch.VARIABLE)
+    if not made:
         return []
+    share = evidence.share(made)
     return [
         Finding(
             "variables made in the loop",
             f"{len(made):,} variables were made {_in_passes(evidence)}, which took "
-            f"{_part(evidence.share(made))}: each is filled anew, and forgets what it held.",
+            f"{_part(share)}: each is filled anew, and forgets what it held.",
             LESSONS["03"],
             "total = tf.Variable(...)  # once, before the loop\ntotal.assign(value)  # in the loop",
-            share=evidence.share(made),
+            share=share,
         )
     ]
 
@@ -894,10 +900,10 @@ def _iterators(evidence: Evidence) -> list[Finding]:
 
 @_rule
 def _lists(evidence: Evidence) -> list[Finding]:
-    lists = evidence.at_one_place(evidence.of(watch.LIST), evidence.often)
-    share = evidence.share(lists)
-    if not lists or share < evidence.least_share:
+    lists = evidence.costly(watch.LIST)
+    if not lists:
         return []
+    share = evidence.share(lists)
     return [
         Finding(
             "list converted in the loop",
@@ -953,10 +959,10 @@ def _preparing_layers(evidence: Evidence) -> list[Finding]:
 
 @_rule
 def _changed_tensors(evidence: Evidence) -> list[Finding]:
-    changed = evidence.at_one_place(evidence.of(watch.CHANGES), evidence.often)
-    share = evidence.share(changed)
-    if not changed or share < evidence.least_share:
+    changed = evidence.costly(watch.CHANGES)
+    if not changed:
         return []
+    share = evidence.share(changed)
     return [
         Finding(
             "tensor copied to change a part",
@@ -973,10 +979,10 @@ def _changed_tensors(evidence: Evidence) -> list[Finding]:
 
 @_rule
 def _growing_tensors(evidence: Evidence) -> list[Finding]:
-    grown = evidence.at_one_place(evidence.of(watch.GROWS), evidence.often)
-    share = evidence.share(grown)
-    if not grown or share < evidence.least_share:
+    grown = evidence.costly(watch.GROWS)
+    if not grown:
         return []
+    share = evidence.share(grown)
     return [
         Finding(
             "tensor grows in the loop",

@@ -47,6 +47,16 @@ def a_copy_of_its_own(model):
     return serve, lambda better: mine.set_weights(better.get_weights())
 
 
+def served_by_a_graph_in_a_graph(model):
+    inner = tf.function(model, input_signature=[ROWS])
+
+    @tf.function(input_signature=[ROWS])
+    def serve(batch):
+        return inner(batch)
+
+    return serve, lambda better: model.set_weights(better.get_weights())
+
+
 # ---- 04.2 ----
 
 
@@ -171,6 +181,7 @@ RIGHT = [
     ("04.3", "a while loop", by_while),
     ("04.3", "over the rows", over_the_rows),
     ("04.1", "swapped by nest", swapped_by_nest),
+    ("04.1", "a graph in a graph", served_by_a_graph_in_a_graph),
     ("04.2", "a graph in a graph", a_graph_in_a_graph),
     ("04.2", "predict_on_batch", by_predict_on_batch),
     ("04.3", "a dataset", by_a_dataset),

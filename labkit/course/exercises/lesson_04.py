@@ -51,6 +51,8 @@ def _check_make_server(make_server: Any) -> str:
     expected = [_answers(one.plain, batches) for one in (watched, *others)]
     with count() as n:
         serve, swap = _pair(make_server(watched.model))
+        _check_answers(serve, batches[:1], expected[0][:1], "before the first swap")
+        in_first_call = n.traces
         _check_answers(serve, batches, expected[0], "before the first swap")
         for number, better in enumerate(others, start=1):
             swap(better.model)
@@ -59,8 +61,12 @@ def _check_make_server(make_server: Any) -> str:
             _check_answers(serve, batches, expected[number], f"after swap number {number}")
     for one in (watched, *others):
         one.expect_graph(FREEZES)
-    if n.traces > 1:
-        seen = f"{n.traces} traces for 3 models and 3 batch sizes"
+    # Graphs that call each other are each traced once, in the first call. A copy of the model
+    # notes what Keras calls to build it, which is no trace.
+    of_models = sum(len(one.traced_shapes) for one in (watched, *others))
+    traces = min(n.traces, max(of_models, 1 + n.traces - in_first_call))
+    if traces > 1:
+        seen = f"{traces} traces for 3 models and 3 batch sizes"
         wanted = "1: an open size, and new weights in the same model"
         raise NotYet(seen, wanted, FREEZES)
     return "one trace, and the answers follow each swap"
