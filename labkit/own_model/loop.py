@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from ..measure.growth import live_graphs
+from ..measure.processor import ProcessorMeter
 from ..measure.profile import OPERATIONS, OTHER_PYTHON, PACKAGES, shares_by_owner
 from ..show import stop
 from ..show.errors import WrongValue
 from ..show.format import duration, measured
 from ..show.message import BAD, GOOD, NOTE, box_html, message_html
 from .loop_findings import Evidence, Finding, find
+from .loop_waits import Wait, longest_wait
 from .loop_watch import Watch
 
 MOST_PASSES = 5
+_LOOP = "loop"
 _STOPPED = "Stopped before the loop had done anything."
 _ONE_PASS = (
     "One pass only: what is done once, such as a first trace, is not told from what is "
@@ -58,6 +61,8 @@ class LoopDiagnosis:
         was no time for one.
     notes : list of str
         What to know before believing it.
+    wait : Wait or None
+        Where the loop waits, if that is what it does for most of its time.
     """
 
     findings: list[Finding]
@@ -65,6 +70,7 @@ class LoopDiagnosis:
     seconds: list[float]
     shares: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    wait: Wait | None = None
 
     @property
     def cause(self) -> str:
@@ -112,6 +118,8 @@ class LoopDiagnosis:
         return f"{ran} Nothing found that this course could change. {self._what_costs()}"
 
     def _what_costs(self) -> str:
+        if self.wait is not None:
+            return self.wait.in_words()
         owner = max(self.shares, key=lambda name: self.shares[name])
         part = measured(100 * self.shares[owner], "%")
         if self.shares[owner] < _MOSTLY:
@@ -212,6 +220,8 @@ def _diagnosed(
     graphs: list[float] = []
     notes: list[str] = []
     watch = Watch()
+    meter = ProcessorMeter([_LOOP])
+    meter.start()
     watch.begin()
     # `setup` sets objects of TensorFlow aside, and what collects garbage looked cheap here. To set
     # them aside again would keep what the loop and the notebook leave alive now, for ever.
@@ -220,7 +230,7 @@ def _diagnosed(
         with stop.translate_errors():
             while len(seconds) < most_passes and _is_time_for(seconds, begin, budget):
                 watch.in_pass = len(seconds)
-                seconds.append(_timed(loop))
+                seconds.append(_timed(loop, meter))
                 graphs.append(live_graphs())
                 stop.raise_if_requested()
     except KeyboardInterrupt:
@@ -232,12 +242,17 @@ def _diagnosed(
             seconds.append(time.perf_counter() - begin)
     finally:
         watch.end()
+    use = meter.so_far(time.perf_counter() - begin)
     shares: dict[str, float] = {}
+    wait: Wait | None = None
     is_time_left = time.perf_counter() - begin + seconds[-1] < budget
     if not notes and not is_time_left:
         notes.append(_NO_PROFILE)
     elif not notes:
-        shares = _shares(loop, notes, is_program)
+        stats = _stats(loop, notes, is_program)
+        if stats is not None:
+            shares = shares_by_owner(stats)
+            wait = longest_wait(stats, use)
     if len(seconds) == 1 and notes in ([], [_NO_PROFILE]):
         notes.append(_ONE_PASS)
     evidence = Evidence(
@@ -249,11 +264,11 @@ def _diagnosed(
         graphs_per_pass=_per_pass(graphs),
         has_gpu=bool(tf.config.list_logical_devices("GPU")),
     )
-    return LoopDiagnosis(find(evidence), len(seconds), seconds, shares, notes)
+    return LoopDiagnosis(find(evidence), len(seconds), seconds, shares, notes, wait)
 
 
-def _shares(loop: Callable[[], Any], notes: list[str], is_program: bool) -> dict[str, float]:
-    """Return whose code the time of one more pass goes to; a note where that is not known."""
+def _stats(loop: Callable[[], Any], notes: list[str], is_program: bool) -> pstats.Stats | None:
+    """Return the profile of one more pass; a note where there is none."""
     try:
         return _profiled(loop)
     except KeyboardInterrupt:
@@ -268,7 +283,7 @@ def _shares(loop: Callable[[], Any], notes: list[str], is_program: bool) -> dict
             f"The second run, for the profile, ended with {type(error).__name__}: {error}. "
             "What was counted in the first one stands."
         )
-    return {}
+    return None
 
 
 def _is_time_for(passes: list[float], begin: float, budget: float) -> bool:
@@ -283,10 +298,12 @@ def _is_time_for(passes: list[float], begin: float, budget: float) -> bool:
     return time.perf_counter() - begin + passes[-1] < available
 
 
-def _timed(loop: Callable[[], Any]) -> float:
-    begin = time.perf_counter()
+def _timed(loop: Callable[[], Any], meter: ProcessorMeter) -> float:
+    begin, processor = time.perf_counter(), time.process_time()
     loop()
-    return time.perf_counter() - begin
+    seconds = time.perf_counter() - begin
+    meter.add(_LOOP, seconds, time.process_time() - processor)
+    return seconds
 
 
 def _per_pass(graphs: list[float]) -> float:
@@ -296,15 +313,15 @@ def _per_pass(graphs: list[float]) -> float:
     return (graphs[-1] - graphs[1]) / (len(graphs) - 2)
 
 
-def _profiled(loop: Callable[[], Any]) -> dict[str, float]:
-    """Return whose code the time of one pass goes to."""
+def _profiled(loop: Callable[[], Any]) -> pstats.Stats:
+    """Return the profile of one pass, in the main thread."""
     profiler = cProfile.Profile()
     try:
         profiler.enable()
         loop()
     finally:
         profiler.disable()
-    return shares_by_owner(pstats.Stats(profiler))
+    return pstats.Stats(profiler)
 
 
 # ---- from the command line ----

@@ -1,5 +1,6 @@
 """What the watch of a loop means: findings, each tied to a count, with what to change."""
 
+import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -36,6 +37,8 @@ _PER_GRAPH = 5  # of them for each call of a graph: fewer take what a graph need
 _QUICKLY = 0.2  # seconds between two calls of what makes TensorFlow prepare everything anew
 _SETS_UP = 0.25  # share of the time: a pipeline is set up from Python, and then waited for
 _STEP = "one_step_on_data"  # Keras' name of what predict, fit and their like trace of a model
+_LEAST_READINGS = 16  # of the memory
+_GROWN = 64 * 2**20  # bytes: less may be a cache that fills
 SURE = 1.0  # of what is wrong however long it takes
 
 
@@ -131,6 +134,8 @@ def find(evidence: Evidence) -> list[Finding]:
         findings += [one for one in rule(evidence) if one.share >= NOTICED]
     if not findings:  # each of the others would explain them
         findings = _eager_operations(evidence)
+    if not findings:
+        findings = _growing_memory(evidence)
     return sorted(findings, key=lambda one: -one.share)
 
 
@@ -295,7 +300,7 @@ def _builds(evidence: Evidence) -> list[Finding]:
     least = 0.0
     if evidence.passes > 1:
         least = 1.5 if alive else 0.5  # what a constructor takes is a part of the cost
-    if compiled:
+    if built and compiled:
         change = (
             "# once, before the loop\n"
             "model.compile(...)\n"
@@ -305,11 +310,18 @@ def _builds(evidence: Evidence) -> list[Finding]:
             "for variable, value in zip(model.optimizer.variables, slots):\n"
             "    variable.assign(value)  # slots: their values before the loop"
         )
+    elif compiled:
+        change = (
+            "model.compile(...)  # once, before the loop\n"
+            "model.optimizer.learning_rate.assign(rate)  # where the loop changes it\n"
+            "# where it changes trainable: a step of your own for each choice of variables\n"
+            "# where it begins again: model.set_weights(start), with the weights of the beginning"
+        )
     else:
         change = "model = build()  # once, before the loop; in the loop: model.set_weights(start)"
     return [
         Finding(
-            "model built in the loop",
+            "model built in the loop" if built else "model compiled in the loop",
             f"{' and '.join(counts)} {_in_passes(evidence)}. What is called first on each was "
             f"traced anew: {traces:,} graphs. That took {_part(cost)}.{alive}",
             LESSONS["11"],
@@ -348,6 +360,8 @@ def _functions_made(evidence: Evidence) -> list[Finding]:
         first_calls = [event for event in calls if event.traces]
         if min(len(later), len(first_calls)) < _habit(evidence):
             continue
+        if evidence.passes == 1 and _are_kept(calls):
+            continue
         name = first_calls[0].name
         findings.append(
             Finding(
@@ -361,6 +375,13 @@ def _functions_made(evidence: Evidence) -> list[Finding]:
             )
         )
     return findings
+
+
+def _are_kept(calls: Sequence[Event]) -> bool:
+    """Return whether most of these functions are still called after the last one was traced."""
+    last_trace = max(i for i, call in enumerate(calls) if call.traces)
+    used = {call.thing for call in calls[last_trace + 1 :]}
+    return len(used) > len({call.thing for call in calls}) / 2
 
 
 @_rule
@@ -638,6 +659,28 @@ def _metrics(evidence: Evidence) -> list[Finding]:
 
 
 @_rule
+def _metric_updates(evidence: Evidence) -> list[Finding]:
+    updates = evidence.costly(watch.UPDATE)
+    if not updates or _metrics(evidence):
+        return []
+    share = evidence.share(updates)
+    names = sorted({event.name for event in updates})
+    return [
+        Finding(
+            "metric updated outside the graph",
+            f"{', '.join(names)}: update_state was called {times(len(updates))}, operation by "
+            f"operation from Python. That took {_part(share)}.",
+            LESSONS["07"],
+            "@tf.function  # once, before the loop: the step, and its metrics with it\n"
+            "def train_step(rows, targets):\n"
+            "    ...\n"
+            "    metric.update_state(targets, answers)",
+            share=share,
+        )
+    ]
+
+
+@_rule
 def _weights(evidence: Evidence) -> list[Finding]:
     copied = evidence.costly(watch.WEIGHTS)
     if not copied:
@@ -814,6 +857,34 @@ def _eager_operations(evidence: Evidence) -> list[Finding]:
             "def work(x):\n"
             "    ...  # for i in tf.range(n), or one operation on the whole tensor",
             share=evidence.python_share,
+        )
+    ]
+
+
+def _growing_memory(evidence: Evidence) -> list[Finding]:
+    """Return that memory grows all the time, where no other finding explains it."""
+    if evidence.passes > 1:
+        readings = [size for in_pass, size in evidence.seen.memory if in_pass > 0]
+    else:
+        readings = [size for _, size in evidence.seen.memory]
+        readings = readings[len(readings) // 2 :]  # the first half fills what is filled once
+    if len(readings) < _LEAST_READINGS:
+        return []
+    quarters = [readings[i * (len(readings) - 1) // 4] for i in range(5)]
+    grown = quarters[-1] - quarters[0]
+    steps = [after - before for before, after in itertools.pairwise(quarters)]
+    if grown < _GROWN or min(steps) < grown / 10:
+        return []
+    when = "after the first pass" if evidence.passes > 1 else "in the second half of the run"
+    return [
+        Finding(
+            "memory grows",
+            f"The memory of the process grew by {measured(grown / 2**20, 'MiB')} {when}, in each "
+            "quarter of that time: what the loop makes is kept.",
+            LESSONS["11"],
+            "kept.append(float(loss))  # numbers: a tensor or a whole answer keeps its memory\n"
+            "# where all answers are needed: one array of its final size, made before the loop",
+            share=NOTICED,
         )
     ]
 

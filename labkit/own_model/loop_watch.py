@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import psutil
+
 from ..measure.count import inputs_in_words, load_functions, plain_name
 
 # The kinds of events: what the loop itself called. What these call in turn is part of them.
@@ -50,9 +52,11 @@ SEED = "seed"
 GROWS = "grows"  # a tensor that is joined to what the same line made last
 CHANGES = "changes"  # a tensor that is copied to change a part of what the same line made last
 PYTHON = "python"  # a function of Python that a graph or a pipeline calls
+UPDATE = "update"  # of a metric, outside of a graph
 PREPARE = "prepare"  # a layer for texts, categories or statistics that is made, or adapted
 
 MOST_EVENTS = 200_000  # a loop that goes on longer is watched by its passes so far
+_LOOK_EVERY = 0.1  # seconds: how much memory the process has
 LARGE = 256 * 1024  # bytes: copying fewer takes microseconds
 _MANY_NUMBERS = 256  # in a list: to make it a tensor takes some ten microseconds
 _SAMPLED = 1024  # numbers of an array that are compared before all of them are
@@ -178,6 +182,8 @@ class Seen:
         Large arrays.
     forks : int
         Processes that were forked after TensorFlow had computed something.
+    memory : list of (int, int)
+        From time to time, the pass and the bytes of memory that the process had.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -186,6 +192,7 @@ class Seen:
     operations: Counter[tuple[int, str]] = field(default_factory=Counter)
     copied: list[Copied] = field(default_factory=list)
     forks: int = 0
+    memory: list[tuple[int, int]] = field(default_factory=list)
 
 
 class Watch:
@@ -202,6 +209,8 @@ class Watch:
         self._contents: dict[Any, dict[int, Copied]] = {}
         self._last: dict[str, weakref.ref[Any]] = {}
         self._built: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._process = psutil.Process()
+        self._looked = 0.0
 
     def begin(self) -> None:
         """Wrap the functions of TensorFlow and Keras that a loop calls."""
@@ -210,6 +219,7 @@ class Watch:
             self._watch_functions()
             self._watch_sessions()
             self._watch_data()
+            self._watch_conversions()
             self._watch_what_is_made()
             self._watch_upkeep()
             self._watch_operations()
@@ -281,6 +291,13 @@ class Watch:
         with self._lock:
             if len(self.seen.events) < MOST_EVENTS:
                 self.seen.events.append(event)
+            self._look_at_memory()
+
+    def _look_at_memory(self) -> None:
+        now = time.perf_counter()
+        if now - self._looked > _LOOK_EVERY:
+            self._looked = now
+            self.seen.memory.append((self.in_pass, self._process.memory_info().rss))
 
     # ---- Keras ----
 
@@ -411,7 +428,6 @@ class Watch:
 
     def _watch_data(self) -> None:
         from tensorflow.python.data.ops import dataset_ops, iterator_ops
-        from tensorflow.python.framework import constant_op
 
         self._wrap(iterator_ops.OwnedIterator, "__next__", lambda *_: Event(NEXT))
         self._wrap(dataset_ops.DatasetV2, "__iter__", _of_dataset(ITERATOR, "iter"))
@@ -419,13 +435,33 @@ class Watch:
             self._wrap(dataset_ops.DatasetV2, name, _of_dataset(DATASET, name))
         for name in _TRACING:
             self._wrap(dataset_ops.DatasetV2, name, _of_dataset(PIPELINE, name))
-        convert = constant_op.convert_to_eager_tensor
+
+    def _watch_conversions(self) -> None:
+        """Time what makes a list, or a large array, a tensor.
+
+        `tf.convert_to_tensor` looks through a list in Python before it hands it over.
+        """
+        from tensorflow.python.framework import constant_op, tensor_conversion_registry
+
+        for owner, name in (
+            (constant_op, "convert_to_eager_tensor"),
+            (tensor_conversion_registry, "convert"),
+        ):
+            converted = self._timed_conversion(getattr(owner, name))
+            self._stack.enter_context(patch.object(owner, name, converted))
+
+    def _timed_conversion(self, convert: Callable[..., Any]) -> Callable[..., Any]:
+        from tensorflow.python.eager import context
+
+        takes_arrays = convert.__name__ == "convert_to_eager_tensor"
 
         @functools.wraps(convert)
         def converted(value: Any, *args: Any, **kwargs: Any) -> Any:
-            size = getattr(value, "nbytes", 0)
-            if isinstance(value, list | tuple) and _is_long(value):
-                return self._converted_list(convert, value, *args, **kwargs)
+            if isinstance(value, list | tuple):
+                if _is_long(value) and context.executing_eagerly():
+                    return self._converted_list(convert, value, *args, **kwargs)
+                return convert(value, *args, **kwargs)
+            size = getattr(value, "nbytes", 0) if takes_arrays else 0
             if type(value).__name__ != "ndarray" or size < LARGE:
                 return convert(value, *args, **kwargs)
             begin = time.perf_counter()
@@ -433,12 +469,18 @@ class Watch:
             self._note_copy(value, size, time.perf_counter() - begin)
             return result
 
-        self._stack.enter_context(patch.object(constant_op, "convert_to_eager_tensor", converted))
+        return converted
 
     def _converted_list(self, convert: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Make a list a tensor, and note how long that took."""
+        """Make a list a tensor, and note how long that took, with the conversions within it."""
+        if getattr(self._open, "is_list", False):
+            return convert(*args, **kwargs)
+        self._open.is_list = True
         begin = time.perf_counter()
-        result = convert(*args, **kwargs)
+        try:
+            result = convert(*args, **kwargs)
+        finally:
+            self._open.is_list = False
         seconds = time.perf_counter() - begin
         self._keep(Event(LIST, seconds=seconds, place=_place_of_caller()))
         return result
@@ -513,6 +555,9 @@ class Watch:
 
         for name in ("__init__", "add_variable"):
             self._wrap(Metric, name, _of_new(METRIC))
+        for metric in _with_subclasses(Metric):
+            if "update_state" in vars(metric):
+                self._wrap(metric, "update_state", _of_update)
         self._wrap(Model, "load_weights", lambda _, path, *__, **___: _of_weights(path))
         for name in ("get_weights", "set_weights"):
             self._wrap(Layer, name, lambda *_, called=name, **__: Event(WEIGHTS, called))
@@ -712,8 +757,27 @@ def _of_save(name: str) -> Callable[..., Event]:
 
 def _is_long(values: list[Any] | tuple[Any, ...]) -> bool:
     """Return whether a list holds many numbers, and is no shape."""
-    in_each = len(values[0]) if values and isinstance(values[0], list | tuple) else 1
-    return len(values) * in_each >= _MANY_NUMBERS
+    return _numbers_in(values) >= _MANY_NUMBERS
+
+
+def _numbers_in(values: Any) -> int:
+    """Return how many numbers a list holds, if its parts are all like the first one."""
+    if isinstance(values, list | tuple):
+        return len(values) * _numbers_in(values[0]) if values else 0
+    return int(values.size) if type(values).__name__ == "ndarray" else 1
+
+
+def _with_subclasses(kind: Any) -> Iterator[Any]:
+    yield kind
+    for subclass in kind.__subclasses__():
+        yield from _with_subclasses(subclass)
+
+
+def _of_update(metric: Any, *_: Any, **__: Any) -> Event | None:
+    """Return the event of a metric that is updated from Python; none inside a graph."""
+    import tensorflow as tf
+
+    return Event(UPDATE, type(metric).__name__) if tf.executing_eagerly() else None
 
 
 def _of_weights(path: Any) -> Event:

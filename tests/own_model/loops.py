@@ -530,8 +530,41 @@ def makes_metrics():
 
 def converts_a_list():
     table = [[float(i % 7), float(i % 11)] for i in range(20_000)]
-    nearest = tf.function(lambda points: tf.argmin(tf.reduce_sum(points**2, axis=1)))
-    return lambda: [nearest(tf.constant(table, tf.float32)) for _ in range(10)]
+    first = tf.function(lambda points: points[0, 0])
+    return lambda: [first(tf.constant(table, tf.float32)) for _ in range(10)]
+
+
+def converts_a_replay_memory():
+    """Hands over lists of lists, which convert_to_tensor looks through before it copies them."""
+    memory = [([float(i)] * 60, float(i)) for i in range(400)]
+    learn = tf.function(lambda states, rewards: states[0, 0] * rewards[0])
+
+    def loop():
+        for _ in range(10):
+            states, rewards = zip(*memory, strict=True)
+            learn(tf.convert_to_tensor(states, tf.float32), tf.constant(rewards))
+
+    return loop
+
+
+def converts_a_list_of_arrays():
+    images = [np.full((60, 60), i, np.float32) for i in range(16)]
+    first = tf.function(lambda batch: batch[0, 0, 0])
+    return lambda: [first(tf.convert_to_tensor(images)) for _ in range(10)]
+
+
+def updates_metrics_from_python():
+    model = tf.function(small_model())
+    batches = tf.data.Dataset.from_tensor_slices((ROWS, TARGETS)).batch(32)
+    metrics = [keras.metrics.AUC(), keras.metrics.Precision()]
+
+    def loop():
+        for rows, targets in batches:
+            answers = tf.sigmoid(model(rows))
+            for metric in metrics:
+                metric.update_state(targets, answers)
+
+    return loop
 
 
 def fits_chunks_of_a_file():
@@ -653,6 +686,9 @@ WRONG = [
     ("weights copied in the loop", copies_weights_through_numpy),
     ("metric made in the loop", makes_metrics),
     ("list converted in the loop", converts_a_list),
+    ("list converted in the loop", converts_a_replay_memory),
+    ("list converted in the loop", converts_a_list_of_arrays),
+    ("metric updated outside the graph", updates_metrics_from_python),
     ("fit for few rows", fits_chunks_of_a_file),
     ("seed set in the loop", sets_a_seed_in_each_step),
     ("garbage collected in the loop", collects_garbage_for_each_answer),
@@ -667,7 +703,7 @@ WRONG = [
     ("function made in the loop", makes_functions),
     ("function made in the loop", makes_functions_of_a_model),
     ("model built in the loop", builds_and_fits),
-    ("model built in the loop", compiles_again),
+    ("model compiled in the loop", compiles_again),
     ("model built in the loop", builds_only),
     ("model loaded in the loop", loads),
     ("model loaded in the loop", loads_a_saved_model),

@@ -1,11 +1,14 @@
 """The diagnosis of a loop names the right cause first, and is silent about healthy loops."""
 
+import cProfile
 import gc
 import inspect
+import pstats
 import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from pathlib import Path
 from unittest.mock import patch
@@ -21,9 +24,12 @@ from tensorflow.python.eager.polymorphic_function import polymorphic_function
 import labkit as lab
 from labkit import own_model
 from labkit.__main__ import main
+from labkit.measure.processor import ProcessorMeter, ProcessorUse
 from labkit.measure.profile import OPERATIONS, OTHER_PYTHON
 from labkit.own_model import loop as module
+from labkit.own_model import loop_watch
 from labkit.own_model.loop_findings import LESSONS, Evidence, find, what_changed
+from labkit.own_model.loop_waits import longest_wait
 from labkit.own_model.loop_watch import LARGE, Event, Seen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -399,6 +405,25 @@ def step(x):
 for _ in range(50):
     step(rows)
 """,
+    "four steps are made by one line, and then called in turns": """
+def make_step(model):
+    optimizer = keras.optimizers.SGD()
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def step(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(model(x) ** 2)
+        optimizer.apply(tape.gradient(loss, model.trainable_variables))
+        return loss
+
+    return step
+
+steps = [make_step(keras.Sequential([keras.Input((20,)), keras.layers.Dense(8)])) for _ in range(4)]
+for _ in range(100):
+    for step in steps:
+        step(rows)
+""",
     "three sizes are traced before the loop": """
 @tf.function
 def total(x):
@@ -456,6 +481,84 @@ def test_a_program_that_builds_in_its_loop_is_told(tmp_path):
         encoding="utf-8",
     )
     assert module.diagnose_program(path, 30).cause == "model built in the loop"
+
+
+def test_tensors_that_are_kept_make_the_memory_grow(monkeypatch):
+    monkeypatch.setattr(loop_watch, "_LOOK_EVERY", 0.01)
+    widen = tf.function(lambda x: tf.tile(x, [1, 50]) + tf.random.uniform(()))
+    rows, kept = tf.ones((1000, 20)), []
+
+    def loop():
+        for _ in range(60):
+            kept.append(widen(rows))
+            time.sleep(0.01)
+
+    found = own_model.diagnose_loop(loop, budget=60)
+    assert found.cause == "memory grows", found
+    kept.clear()
+    kept.append(0)  # a loop that keeps numbers is healthy
+    found = own_model.diagnose_loop(lambda: [float(widen(rows)[0, 0]) for _ in range(60)])
+    assert "memory grows" not in {one.cause for one in found.findings}, found
+
+
+MIB = 2**20
+
+
+@pytest.mark.parametrize(
+    ("memory", "grows"),
+    [
+        ([500 + 4 * i for i in range(80)], True),
+        ([500 + 4 * min(i, 50) for i in range(80)], False),  # a cache that is full
+        ([500 + 200 * (i > 60) for i in range(80)], False),  # one large array
+        ([500 + i // 2 for i in range(80)], False),  # too little
+        ([500 + 40 * i for i in range(8)], False),  # too short to say
+    ],
+)
+def test_memory_grows_only_if_it_grows_all_the_time(memory, grows):
+    seen = Seen(memory=[(0, size * MIB) for size in memory])
+    causes = [one.cause for one in find(Evidence(seen, passes=1, seconds=10.0))]
+    assert causes == (["memory grows"] if grows else [])
+
+
+def profile_of(function):
+    profiler = cProfile.Profile()
+    profiler.runcall(function)
+    return pstats.Stats(profiler)
+
+
+def test_a_loop_that_waits_is_told_from_one_that_computes():
+    def sleepy():
+        threading.Event().wait(0.2)
+
+    stats = profile_of(sleepy)
+    wait = longest_wait(stats, ProcessorUse(0.0, {"loop": 0.95}))
+    assert wait is not None and wait.place == "sleepy of test_loop.py", wait
+    assert "It waits: for" in wait.in_words()
+    assert longest_wait(stats, ProcessorUse(0.0, {"loop": 0.2})) is None  # other threads compute
+    assert longest_wait(stats, ProcessorUse(0.8, {"loop": 0.95})) is None  # for the processor
+    computes = profile_of(lambda: sum(range(3_000_000)))
+    assert longest_wait(computes, ProcessorUse(0.0, {"loop": 0.95})) is None
+
+
+def test_a_service_whose_requests_wait_says_so():
+    def loop():
+        threads = [threading.Thread(target=time.sleep, args=(0.3,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    with patch.object(module, "ProcessorMeter", QuietMeter):
+        found = own_model.diagnose_loop(loop, budget=20)
+    assert found.findings == [] and "It waits: for" in repr(found), found
+    assert "loop of test_loop.py" in repr(found)
+
+
+class QuietMeter(ProcessorMeter):
+    """The meter of a machine on which nothing else runs."""
+
+    def so_far(self, seconds):
+        return ProcessorUse(0.0, super().so_far(seconds).waiting)
 
 
 def test_a_function_of_a_program_can_be_the_loop(program):
