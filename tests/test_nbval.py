@@ -44,6 +44,10 @@ PLUGINS = os.pathsep.join([str(ROOT), str(ROOT / "tools")])
             '<img alt="a" src="data:image/png;base64,iVBORw0KGgo=">',
             '<img alt="a" src="data:image/png;base64,AAA/+b==">',
         ),
+        (
+            "`missing a required argument: 'x'`. Received args: () and kwargs: {'y': 1.25 …",
+            "`missing a required keyword-only argument: 'x'`. Received args: () and kwar …",
+        ),
         ("the results agree\nthis run: half of the samples tie", "the results agree"),
         (
             "<div><small>one</small></div><div><small>this run: two</small></div>",
@@ -82,6 +86,8 @@ def test_what_differs_between_machines_is_set_aside(one, other):
             '<img alt="a" src="data:image/png;base64,AAA=">',
             '<img alt="b" src="data:image/png;base64,AAA=">',
         ),
+        ("missing a required argument: 'x'", "missing a required argument: 'y'"),
+        ("missing a required argument: 'x' …", "missing an argument: 'x' …"),
         ("a b", "a  b"),  # one space separates words, more of them columns
     ],
 )

@@ -3,6 +3,7 @@
 IPython tells this module of every cell that has run and of every NameError. Nothing else changes.
 """
 
+import ast
 import builtins
 import contextlib
 import difflib
@@ -115,7 +116,36 @@ def _names_made(source: str) -> set[str]:
         symbols = symtable.symtable(source, "cell", "exec").get_symbols()
     except (SyntaxError, ValueError):
         return {function or variable for function, variable in _NAMES_IN_TEXT.findall(source)}
-    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+    names = {
+        symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()
+    }
+    return names - _only_in_comprehensions(source)
+
+
+def _only_in_comprehensions(source: str) -> set[str]:
+    """Return the variables of comprehensions, which Python 3.12 and later count to the cell."""
+    tree = ast.parse(source)
+    inside: set[str] = set()
+    of_comprehensions: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.comprehension):
+            targets = [name for name in ast.walk(node.target) if isinstance(name, ast.Name)]
+            inside.update(name.id for name in targets)
+            of_comprehensions.update(id(name) for name in targets)
+    return inside - {
+        name for node in ast.walk(tree) if id(node) not in of_comprehensions for name in _made(node)
+    }
+
+
+def _made(node: ast.AST) -> list[str]:
+    """Return the names that a part of a program makes."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        return [node.id]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.alias):
+        return [node.asname or node.name.partition(".")[0]]
+    return []
 
 
 # ---- names without a value ----

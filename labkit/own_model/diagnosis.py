@@ -41,7 +41,7 @@ from .prepare import CandidateResult, Prepared, prepare_all
 from .random_state import random_state_kept
 from .service import Service, measure_service
 from .silence import no_warnings
-from .time_budget import TimeBudget
+from .time_budget import TimeBudget, stretched
 
 _LONGEST_BUDGET = 3600  # seconds
 _LOADING_SHARE = 0.35  # of the budget: at most so much of it pays for importing and loading
@@ -437,7 +437,7 @@ def diagnose(
     origin.command = command_for([origin.path] if source is not None else [], given_options)
     origin.threads = threads
     loading = min(rounds.clock() - begin, _LOADING_SHARE * budget)
-    time_budget = TimeBudget(budget, spent=loading)
+    time_budget = TimeBudget(stretched(budget), spent=loading)
     with random_state_kept(), no_warnings():
         given = samples.given_to(loaded, samples.read(sample))
         spec = samples.signature(loaded, shape, dtype, given)

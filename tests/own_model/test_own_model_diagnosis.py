@@ -1,5 +1,7 @@
 """A diagnosis from the model to the report, for models of several kinds."""
 
+import os
+
 import keras
 import pytest
 import tensorflow as tf
@@ -22,6 +24,7 @@ from labkit.own_model.candidates import (
     PREDICT,
     XLA,
 )
+from labkit.own_model.time_budget import stretched
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +126,8 @@ def test_a_saved_model_is_measured_without_keras(saved):
 
 
 @pytest.mark.parametrize("name", ["MobileNetV3Small", "VGG16"])
-def test_an_architecture_of_keras_applications_gets_its_report(name, tmp_path):
+def test_an_architecture_of_keras_applications_gets_its_report(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_ROUNDS", "16")  # more time where other programs compute
     model = getattr(keras.applications, name)(weights=None, input_shape=(32, 32, 3), classes=4)
     d = own_model.diagnose(
         model, batches=[1], budget=6, progress=False, report_to=tmp_path / "r.html"
@@ -133,6 +137,19 @@ def test_an_architecture_of_keras_applications_gets_its_report(name, tmp_path):
 
 
 # ---- the budget ----
+
+
+@pytest.mark.parametrize(
+    ("load", "cores", "wanted", "times"),
+    [(0.1, 2, "", 1), (9, 2, "", 1), (0.1, 2, "256", 1), (4, 2, "256", 2), (20, 2, "256", 3)],
+)
+def test_a_lesson_that_runs_as_a_test_has_more_time_on_a_busy_machine(
+    load, cores, wanted, times, monkeypatch
+):
+    monkeypatch.setenv("LABKIT_ROUNDS", wanted)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0, 0), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert stretched(10.0) == 10.0 * times
 
 
 def test_no_time_is_spent_after_the_budget(clock, monkeypatch):
