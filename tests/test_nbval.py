@@ -48,6 +48,7 @@ PLUGINS = os.pathsep.join([str(ROOT), str(ROOT / "tools")])
             "`missing a required argument: 'x'`. Received args: () and kwargs: {'y': 1.25 …",
             "`missing a required keyword-only argument: 'x'`. Received args: () and kwar …",
         ),
+        ("missing a required argument: 'x'", "missing a required keyword-only argument: 'x'"),
         ("the results agree\nthis run: half of the samples tie", "the results agree"),
         (
             "<div><small>one</small></div><div><small>this run: two</small></div>",

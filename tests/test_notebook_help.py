@@ -234,7 +234,6 @@ def test_outside_a_notebook_nothing_is_installed(monkeypatch):
         ("[n for n in x]\nprint(y)", set()),
         ("[n for n in x]\nn = 2", {"n"}),
         ("import n\n[n for n in x]", {"n"}),
-        ("{m: (w := n) for m, n in x}", {"w"}),
         ("(walrus := 3)", {"walrus"}),
         ("def f(:\nx = 3\n  y = 4\nz == 5", {"f", "x"}),
         ("%time\na = 1\nasync def g(): ...", {"a", "g"}),
