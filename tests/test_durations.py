@@ -164,6 +164,20 @@ def test_a_file_that_took_long_here_is_left_out_until_it_changes():
     assert scopes.is_fast("tests/test_b.py", ["tests/test_b.py"], dear)
 
 
+def test_in_a_fresh_clone_files_that_take_long_elsewhere_are_left_out():
+    told = scopes.what_is_known({}, [])
+    assert told["dear"] == list(scopes.DEAR_ELSEWHERE)
+    assert all((ROOT / path).is_file() for path in scopes.DEAR_ELSEWHERE)
+    cost = {"tests": 9, "wall": 0.1, "processor": 0.2, "date": ""}
+    assert scopes.what_is_known({"tests/test_a.py": cost}, [])["dear"] == []
+
+
+def test_the_contract_of_the_lessons_is_always_in_the_fast_part():
+    (contract,) = scopes.ALWAYS_FAST
+    assert (ROOT / contract).is_file()
+    assert scopes.is_fast(contract, [], [contract])
+
+
 @pytest.mark.parametrize(
     ("source", "needed"),
     [

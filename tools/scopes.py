@@ -52,6 +52,31 @@ SLOW = (
     "tests/test_stop.py",
     "tests/test_unsolved_lessons.py",
 )
+# What took so long elsewhere: in a fresh clone nothing has run yet.
+DEAR_ELSEWHERE = (
+    "tests/measure/test_growth.py",
+    "tests/measure/test_rounds.py",
+    "tests/measure/test_stats.py",
+    "tests/measure/test_timeline.py",
+    "tests/test_conftest.py",
+    "tests/test_durations.py",
+    "tests/test_explore.py",
+    "tests/test_figure.py",
+    "tests/test_hosted.py",
+    "tests/test_index_pages.py",
+    "tests/test_lab_address.py",
+    "tests/test_laptops.py",
+    "tests/test_mutate_labkit.py",
+    "tests/test_mutate_solutions.py",
+    "tests/test_notebook_help.py",
+    "tests/test_pack.py",
+    "tests/test_pictures.py",
+    "tests/test_plots.py",
+    "tests/test_serving.py",
+    "tests/test_teaching.py",
+)
+# Whatever it takes: the rules of a lesson are what a change breaks most easily.
+ALWAYS_FAST = ("tests/test_contract.py",)
 ANSWERS = ("tests/test_exercises.py", "tests/test_right_answers.py")
 OF_A_LESSON = re.compile(
     r"(?:notebooks/|labkit/course/exercises/lesson_|tests/(?:right|wrong)_answers/lesson_)(\d\d)"
@@ -287,7 +312,7 @@ def changed_lessons(changed: Iterable[str]) -> set[str]:
 
 def is_fast(path: str, changed: Iterable[str], dear: Iterable[str] = ()) -> bool:
     """Return whether the fast part collects a file; `dear` are those that took long here."""
-    if path in changed:
+    if path in changed or path in ALWAYS_FAST:
         return True
     if path in ANSWERS:
         return bool(changed_lessons(changed))
@@ -319,6 +344,15 @@ def is_fast_test(nodeid: str, changed: list[str]) -> bool:
     return any(f"[{lesson}" in nodeid for lesson in changed_lessons(changed))
 
 
+def what_is_known(scopes: dict[str, dict[str, Any]], changed: list[str]) -> dict[str, Any]:
+    """Return the costs of earlier runs here, and which files the fast part leaves out for them."""
+    return {
+        "costs": {scope: float(cost["wall"]) for scope, cost in scopes.items()},
+        "changed": changed,
+        "dear": dear_files(scopes) if scopes else list(DEAR_ELSEWHERE),
+    }
+
+
 class Order:
     """Choose the fast part if it is asked for, and give pytest-xdist the long scopes first.
 
@@ -332,11 +366,7 @@ class Order:
         if told is None:
             cache = getattr(config, "cache", None)
             scopes = kept_scopes(cache) if cache is not None else {}
-            told = {
-                "costs": {scope: float(cost["wall"]) for scope, cost in scopes.items()},
-                "changed": changed_files() if config.getoption("fast") else [],
-                "dear": dear_files(scopes),
-            }
+            told = what_is_known(scopes, changed_files() if config.getoption("fast") else [])
         self.fast = config.getoption("fast")
         self.costs: dict[str, float] = told["costs"]
         self.changed: list[str] = told["changed"]
