@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import psutil
-
 from ..measure.count import inputs_in_words, load_functions, plain_name
 
 # The kinds of events: what the loop itself called. What these call in turn is part of them.
@@ -199,6 +197,8 @@ class Watch:
     """Note what happens, in all threads, between `begin` and `end`."""
 
     def __init__(self) -> None:
+        import psutil
+
         self.seen = Seen()
         self.in_pass = 0
         self._open = threading.local()

@@ -916,7 +916,7 @@ def takes_a_new_iterator_for_each_epoch():
     rows = np.random.default_rng(0).random((20_000, 20)).astype(np.float32)
     dataset = tf.data.Dataset.from_tensor_slices(rows).batch(64)
     product = tf.function(
-        lambda x: tf.linalg.matmul(tf.repeat(x, 500, axis=1), tf.ones((10_000, 32)))
+        lambda x: tf.linalg.matmul(tf.repeat(x, 500, axis=1), tf.ones((10_000, 300)))
     )
 
     def loop():
