@@ -52,10 +52,10 @@ class Wait:
 
     def in_words(self) -> str:
         """Return what to look for."""
-        at = f" in {self.place}" if self.place else ""
+        at = f", in {self.place}" if self.place else ""
         return (
-            f"It waits: for {measured(100 * self.share, '%')} of the time the main thread does "
-            f"nothing{at}, and all threads together compute for "
+            f"It waits: for {measured(100 * self.share, '%')} of the time the main thread stands "
+            f"still{at}, and all threads together compute for "
             f"{measured(100 * self.computes, '%')} of it. Look for a sleep, a timeout, a lock, a "
             "disk or a network. How requests share calls without waiting for each other: "
             "14_many_callers.ipynb."
