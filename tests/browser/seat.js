@@ -36,6 +36,12 @@ window.seat = {
     return seat.panel(path).content.widgets.map(seat.cell);
   },
 
+  find(path, id) {
+    const cells = seat.panel(path).content.widgets;
+    const index = cells.findIndex((cell) => cell.model.id === id);
+    return index < 0 ? null : seat.cell(cells[index], index);
+  },
+
   // Make JupyterLab look for a widget that it does not find, in the place of the one in a cell.
   loseWidget(path, id) {
     const cell = seat.panel(path).content.widgets.find((cell) => cell.model.id === id);
@@ -80,10 +86,16 @@ window.seat = {
     return runs.flatMap((run) => seat.errors(run.model));
   },
 
+  // Only an error is made into JSON: that of all the pictures in a lesson takes a while.
   errors(model) {
-    const outputs = model.outputs?.toJSON() ?? [];
-    const errors = outputs.filter((output) => output.output_type === "error");
-    return errors.map((error) => `${error.ename}: ${error.evalue}`);
+    const found = [];
+    for (let index = 0; index < (model.outputs?.length ?? 0); index++) {
+      const output = model.outputs.get(index);
+      if (output.type !== "error") continue;
+      const { ename, evalue } = output.toJSON();
+      found.push(`${ename}: ${evalue}`);
+    }
+    return found;
   },
 
   isSaved(path) {

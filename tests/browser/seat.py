@@ -89,7 +89,9 @@ class Seat:
 
     def find(self, id: str) -> dict[str, Any]:
         """Return a cell by its id."""
-        return next(cell for cell in self.cells() if cell["id"] == id)
+        cell = self.ask("find", id)
+        assert cell is not None, f"there is no cell {id}"
+        return cell
 
     @property
     def notebook(self) -> Locator:
