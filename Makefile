@@ -47,8 +47,6 @@ test: $(READY) lint typecheck imports ## check everything; FAST=1: what a minute
 durations: $(READY) ## print what each file and lesson costs, from the last run of the tests
 	@$(PY) tools/durations.py $(if $(LEAST),--least $(LEAST))
 
-# A person at a page waits now and then, and so does the test that plays one: three on two cores.
-test-browser: JOBS = 3
 test-browser: $(READY) ## play every lesson in a real JupyterLab: ONLY="00 03" for some, PART=1/3 for a third
 	$(PY) -m pytest -n $(JOBS) --dist loadscope --only="$(ONLY)" --part=$(or $(PART),1/1) tests/browser
 

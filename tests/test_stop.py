@@ -25,10 +25,12 @@ import tensorflow as tf
 from fakes import Clock
 from jupyter_client.manager import start_new_kernel
 from kernels import kernel_environment
+from tensorflow.core.function.polymorphism import function_type
 from tensorflow.python.eager.polymorphic_function import function_type_utils
 
 import labkit as lab
 from labkit import own_model
+from labkit.course.stop_button import run_until_stopped
 from labkit.measure import compare, rounds
 from labkit.measure.processor import ProcessorMeter
 from labkit.own_model import candidates, diagnosis, ladder
@@ -466,6 +468,45 @@ def test_pressed_in_the_lock_of_a_graph_other_threads_can_still_call_it(monkeypa
     other.start()
     other.join(20)
     assert answers == [2.0]
+
+
+def measures_for_ever(call):
+    lab.timeit(lambda: [call() for _ in range(10**9)])
+
+
+@stop.stoppable("Stopped the check.")
+def checks_for_ever(call):
+    run_until_stopped(lambda: [call() for _ in range(10**9)])
+
+
+@pytest.mark.parametrize("run", [measures_for_ever, checks_for_ever])
+@pytest.mark.parametrize("method", ["__hash__", "__eq__"])
+@pytest.mark.parametrize("at", range(6))
+def test_pressed_while_a_graph_is_looked_up_it_can_still_be_called(at, method, run, monkeypatch):
+    """TensorFlow asks a dictionary in order, which breaks where a comparison in it is interrupted.
+
+    From then on it would say of this function and this shape: KeyError.
+    """
+    graph = tf.function(lambda x: x + 1)
+    graph.get_concrete_function(tf.TensorSpec((None,), tf.float32))
+    x = tf.constant([1.0, 2.0])  # is looked up, and found to fit the open shape
+    graph(x)
+    original = getattr(function_type.FunctionType, method)
+    asked = []
+
+    def compare(*keys):
+        if sys._getframe(1).f_code.co_name == "dispatch":
+            asked.append(keys)
+            if len(asked) == at + 1:
+                press()
+        return original(*keys)
+
+    monkeypatch.setattr(function_type.FunctionType, method, compare)
+    with pytest.raises(Stopped):
+        run(lambda: graph(x))
+    assert len(asked) > at
+    for _ in range(3):
+        assert graph(x).numpy().tolist() == [2.0, 3.0]
 
 
 def test_pressed_in_the_clock_it_ends_with_what_there_is_too(clock, monkeypatch):

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from ..show.errors import is_own_code
+from ..show.stop import looks_for_a_graph
 
 PATIENCE = 0.5  # seconds after which a stop that was caught is repeated
 
@@ -52,6 +53,8 @@ class _Stopper:
             return
         with contextlib.suppress(KeyboardInterrupt):
             self.previous(number, frame)  # it wants to know, too
+        if looks_for_a_graph(frame):  # and presses again in a moment
+            return
         if self.pressed:
             self._raise_again_where_it_is_caught(frame)
         else:

@@ -8,10 +8,11 @@ of this module decides instead: some blocks let the interrupt wait, and none is 
 A single call of compiled code cannot be interrupted: Python looks for signals when it returns.
 
 A tf.function takes a lock at the beginning of each call, and an interrupt there would leave it with
-the main thread for ever: no other thread could call that function again. So the interrupt comes a
-moment later. It also comes again where Python has dropped it: in a finalizer or a callback of a
-weak reference nothing can be raised, and Python would print a traceback of the interrupt in its
-place.
+the main thread for ever: no other thread could call that function again. Then it looks for its
+graph in a dictionary that an interrupt breaks: each later call with that shape would end with a
+KeyError. So the interrupt comes a moment later. It also comes again where Python has dropped it: in
+a finalizer or a callback of a weak reference nothing can be raised, and Python would print a
+traceback of the interrupt in its place.
 """
 
 import _thread
@@ -45,7 +46,7 @@ class _Interrupts:
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """Interrupt the main thread, unless it is in a block that has to finish first."""
         self.arrived = True
-        if self.outermost is not None and not self.waiting and _has_the_lock_of_a_graph(frame):
+        if self.outermost is not None and not self.waiting and looks_for_a_graph(frame):
             self.outermost.ask_again()
             return
         if self.outermost is not None and self.outermost.previous is not None:
@@ -229,15 +230,21 @@ def strict() -> bool:
     return os.environ.get("LABKIT_STRICT") == "1"
 
 
-def _has_the_lock_of_a_graph(frame: FrameType | None) -> bool:
-    """Return whether a tf.function is between taking its lock and giving it back.
+def looks_for_a_graph(frame: FrameType | None) -> bool:
+    """Return whether a tf.function is at the beginning of a call, where it must not be interrupted.
 
-    `Function._call` of TensorFlow takes it, sorts its arguments, and gives it back, without
+    `Function._call` of TensorFlow takes its lock, sorts its arguments, and gives it back, without
     ``try``. What it calls later, to trace or to run, happens without the lock, or within ``try``.
+
+    `TypeDispatchTable` then moves what it finds to the end of an `OrderedDict`, and for that keys
+    are compared in Python. An error there leaves the key in the dictionary, and its place in the
+    order lost (`_odict_popkey_hash` in CPython's odictobject.c).
     """
     callee = ""
     while frame is not None:
         code = frame.f_code
+        if code.co_filename.endswith("type_dispatch.py"):
+            return True
         if code.co_name == "_call" and code.co_filename.endswith("polymorphic_function.py"):
             return callee in ("", "canonicalize_function_inputs")
         callee = code.co_name
