@@ -179,7 +179,7 @@ def shares_by_owner(stats: pstats.Stats) -> dict[str, float]:
     spent = dict.fromkeys([*PACKAGES.values(), OTHER_PYTHON, OTHER_COMPILED, OPERATIONS], 0.0)
     for (path, _, name), (_, _, own_time, _, _) in _entries(stats).items():
         if _ENDS_PROFILE not in name:
-            spent[_owner(path, name)] += own_time
+            spent[owner_of(path, name)] += own_time
     total = sum(spent.values()) or 1.0
     return {owner: seconds / total for owner, seconds in spent.items()}
 
@@ -199,7 +199,7 @@ def _profile_one_call(profiler: cProfile.Profile, fn: Callable[[], Any]) -> None
     stop.raise_if_requested()
 
 
-def _owner(path: str, name: str) -> str:
+def owner_of(path: str, name: str) -> str:
     """Return whose code a function is."""
     if path == "~":  # built-in: compiled code has no file
         if any(part in name for part in _OPERATION_CALLS):

@@ -38,7 +38,9 @@ _MOST_TYPES = 8  # of operations with a line of their own in the table
 _IN_TENSORFLOW = ("TFE_", "Eager", "FunctionRun", "SessionRun", "RunGraph", "ExecutorState")
 _STARTED_BY_PYTHON = "EagerLocalExecute: "  # and the type of the operation
 _COMPUTES = "EagerKernelExecute"
-_IN_GRAPH = re.compile(r"[^\s:]+:([A-Za-z_]\w*)")  # the name of an operation and its type
+_IN_GRAPH = re.compile(r"([^\s:]+):([A-Za-z_]\w*)")  # the name of an operation and its type
+# Operations that only call others, which are recorded, too.
+_CALLS_OTHERS = re.compile(r"(Stateless|Stateful)?(While|If|Case|PartitionedCall)|__inference_.*")
 # Where oneDNN computes an operation of a graph, which depends on the processor and on
 # TF_ENABLE_ONEDNN_OPTS, its type says so: _MklMatMul, _MklNativeFusedConv2D.
 _BY_ONEDNN = re.compile("_Mkl(?:Native)?(Fused)?(?=[A-Z])")
@@ -154,6 +156,42 @@ def record(
         words = f"interrupted: {done:,} of {calls:,} calls were recorded"
         timeline.notes.append(Note(words, INTERRUPTED))
     return timeline
+
+
+def recorded(fn: Callable[[], Any]) -> Any:
+    """Record one call of `fn`, and return all that TensorFlow's profiler wrote down."""
+    folder = _new_folder()
+    try:
+        _record_calls(fn, 1, folder)
+        return _read(folder)
+    finally:
+        _remove(folder, is_new=True)
+
+
+def events_of(space: Any) -> Iterator[tuple[str, float]]:
+    """Yield the name of each event of the processor's threads in a recording, and its seconds."""
+    for plane in space.planes:
+        if not plane.name.startswith(_PROCESSOR):
+            continue
+        for line in plane.lines:
+            for event in line.events:
+                name = plane.event_metadata[event.metadata_id].name
+                yield name, event.duration_ps * _PICOSECOND
+
+
+def operation_in(event: str) -> tuple[str, str] | None:
+    """Return the name and the type of the operation that computes in an event; None for others.
+
+    >>> operation_in("adam/Sqrt:Sqrt"), operation_in("EagerLocalExecute: Mul")
+    (('adam/Sqrt', 'Sqrt'), ('', 'Mul'))
+    """
+    if event.startswith(_STARTED_BY_PYTHON):
+        name, kind = "", event.removeprefix(_STARTED_BY_PYTHON)
+    elif found := _IN_GRAPH.fullmatch(event):
+        name, kind = found[1], found[2]
+    else:
+        return None
+    return None if _CALLS_OTHERS.fullmatch(kind) else (name, _without_library(kind))
 
 
 def _record_calls(fn: Callable[[], Any], calls: int, folder: Path) -> int:
@@ -394,7 +432,7 @@ def _operations(events: list[_Event]) -> Iterator[tuple[str, _Event]]:
                 kind = event.name.removeprefix(_STARTED_BY_PYTHON)
                 yield kind, _computing(events, i)
         elif named := _IN_GRAPH.fullmatch(event.name):
-            yield _without_library(named[1]), event
+            yield _without_library(named[2]), event
 
 
 def _without_library(kind: str) -> str:

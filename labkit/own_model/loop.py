@@ -21,8 +21,17 @@ from ..show import stop
 from ..show.errors import WrongValue
 from ..show.format import duration, measured
 from ..show.message import BAD, GOOD, NOTE, box_html, message_html
-from .loop_findings import Evidence, Finding, find
-from .loop_waits import Wait, longest_wait
+from .loop_findings import (
+    WAITS_FOR_DATA,
+    Evidence,
+    Finding,
+    cheaper_products,
+    constant_inputs,
+    find,
+    uses_models,
+)
+from .loop_operations import operations_of
+from .loop_waits import OUTSIDE_TENSORFLOW, Busiest, Wait, busiest_function, longest_wait
 from .loop_watch import Watch
 
 MOST_PASSES = 5
@@ -36,6 +45,12 @@ _NO_PROFILE = (
     "There was no time to profile one more pass, without which eager calls are not told from "
     "arithmetic: give a larger budget."
 )
+_RECORDED = 2  # times as long as a pass takes one that TensorFlow's profiler records, or longer
+_NOT_RECORDED = (
+    "There was no time to record one more pass, which tells TensorFlow's operations apart: give a "
+    "larger budget."
+)
+_VISIBLE = 0.15  # share of the time
 _MOSTLY = 0.6  # share of the time: of a smaller part one cannot say that it is the cost
 _WHOLE_PROGRAM = (
     "The whole program was watched, with what it prepares. With --function NAME a function of it "
@@ -63,6 +78,8 @@ class LoopDiagnosis:
         What to know before believing it.
     wait : Wait or None
         Where the loop waits, if that is what it does for most of its time.
+    busiest : Busiest or None
+        Which function of the program computes for longest outside TensorFlow.
     """
 
     findings: list[Finding]
@@ -71,6 +88,7 @@ class LoopDiagnosis:
     shares: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     wait: Wait | None = None
+    busiest: Busiest | None = None
 
     @property
     def cause(self) -> str:
@@ -123,12 +141,30 @@ class LoopDiagnosis:
         owner = max(self.shares, key=lambda name: self.shares[name])
         part = measured(100 * self.shares[owner], "%")
         if self.shares[owner] < _MOSTLY:
-            return f"No part of the time stands out: the largest, {part}, is in {owner}."
+            words = f"No part of the time stands out: the largest, {part}, is in {owner}."
+            return f"{words} {self.own_part}".strip()
         if owner == OPERATIONS:
             return f"The arithmetic is the cost: {part} of the time is in TensorFlow's operations."
         if owner == OTHER_PYTHON:
-            return f"{part} of the time is in Python code outside TensorFlow: look there."
+            return f"{part} of the time is in Python code outside TensorFlow{self._place()}."
+        if owner in OUTSIDE_TENSORFLOW:
+            return f"Most of the time, {part}, is in {owner}{self._place()}."
         return f"Most of the time, {part}, is in {owner}."
+
+    @property
+    def own_part(self) -> str:
+        """Which function of the program takes a visible part of the time outside TensorFlow."""
+        if self.busiest is None or self.busiest.share < _VISIBLE:
+            return ""
+        share = measured(100 * self.busiest.share, "%")
+        return f"Outside TensorFlow, {self.busiest.place} takes the largest part: {share}."
+
+    def _place(self) -> str:
+        """Return where in the program to look."""
+        if self.busiest is None:
+            return ": look there"
+        share = measured(100 * self.busiest.share, "%")
+        return f": look at {self.busiest.place}, with what it calls {share}"
 
     def _shares_in_words(self) -> str:
         largest = sorted(self.shares.items(), key=lambda item: -item[1])
@@ -148,8 +184,9 @@ def diagnose_loop(loop: Callable[[], Any], *, budget: float = 30.0) -> LoopDiagn
     ----------
     loop : callable
         Takes no argument; one call is one pass, such as a hundred requests or one epoch. It is run
-        up to five times, and once more under a profiler. Do not pass a loop that must not run more
-        than once.
+        up to five times, and once more under a profiler; once more under TensorFlow's own where no
+        cause was found and its operations take most of the time. Do not pass a loop that must not
+        run more than once.
     budget : float, default 30
         Seconds after which no other pass is begun. A first pass that takes longer is watched to its
         end, and then counts alone.
@@ -243,16 +280,16 @@ def _diagnosed(
     finally:
         watch.end()
     use = meter.so_far(time.perf_counter() - begin)
-    shares: dict[str, float] = {}
-    wait: Wait | None = None
+    profile = _Profile()
     is_time_left = time.perf_counter() - begin + seconds[-1] < budget
     if not notes and not is_time_left:
         notes.append(_NO_PROFILE)
     elif not notes:
         stats = _stats(loop, notes, is_program)
         if stats is not None:
-            shares = shares_by_owner(stats)
-            wait = longest_wait(stats, use)
+            profile = _Profile(
+                shares_by_owner(stats), longest_wait(stats, use), busiest_function(stats)
+            )
     if len(seconds) == 1 and notes in ([], [_NO_PROFILE]):
         notes.append(_ONE_PASS)
     evidence = Evidence(
@@ -260,11 +297,73 @@ def _diagnosed(
         passes=len(seconds),
         seconds=sum(seconds[1:]) or sum(seconds),
         all_seconds=sum(seconds),
-        python_share=sum(shares.get(PACKAGES[name], 0.0) for name in ("keras", "tensorflow")),
+        python_share=profile.share(PACKAGES["keras"]) + profile.share(PACKAGES["tensorflow"]),
         graphs_per_pass=_per_pass(graphs),
         has_gpu=bool(tf.config.list_logical_devices("GPU")),
+        operations_share=profile.share(OPERATIONS),
     )
-    return LoopDiagnosis(find(evidence), len(seconds), seconds, shares, notes, wait)
+    findings = find(evidence)
+    if not findings and profile.is_of_operations and not is_program:
+        left = budget - (time.perf_counter() - begin)
+        findings = _findings_in_operations(loop, evidence, notes, left)
+    return _with_own_part(
+        LoopDiagnosis(
+            findings, len(seconds), seconds, profile.shares, notes, profile.wait, profile.busiest
+        )
+    )
+
+
+def _with_own_part(found: LoopDiagnosis) -> LoopDiagnosis:
+    """Note where the program computes, if it waits for data that it may make itself."""
+    if found.cause in WAITS_FOR_DATA and found.own_part:
+        found.notes.append(found.own_part)
+    return found
+
+
+@dataclass
+class _Profile:
+    """What the profile of one more pass says; nothing where there was none."""
+
+    shares: dict[str, float] = field(default_factory=dict)
+    wait: Wait | None = None
+    busiest: Busiest | None = None
+
+    def share(self, owner: str) -> float:
+        return self.shares.get(owner, 0.0)
+
+    @property
+    def is_of_operations(self) -> bool:
+        """Whether TensorFlow's operations take the largest part."""
+        return self.share(OPERATIONS) > 0 and self.share(OPERATIONS) == max(self.shares.values())
+
+
+def _findings_in_operations(
+    loop: Callable[[], Any], evidence: Evidence, notes: list[str], left: float
+) -> list[Finding]:
+    """Record one more pass, and return what its operations say; note which take most of the time.
+
+    That is for a loop in which nothing else was found, and `left` are the seconds of the budget.
+    """
+    # TensorFlow records once at a time; and what a GPU does is not in the processor's threads.
+    if evidence.seen.records_itself or evidence.has_gpu:
+        return []
+    if left < _RECORDED * evidence.seconds / evidence.steady_passes:
+        notes.append(_NOT_RECORDED)
+        return []
+    try:
+        with stop.translate_errors():
+            evidence.operations = operations_of(loop)
+    except KeyboardInterrupt:
+        stop.finish()
+        if stop.strict():
+            raise
+        notes.append("Stopped while one more pass was recorded.")
+        return []
+    findings = find(evidence)
+    if not findings and evidence.operations is not None:
+        words = [evidence.operations.in_words(uses_models(evidence)), constant_inputs(evidence)]
+        notes += [line for line in [*words, *cheaper_products(evidence)] if line]
+    return findings
 
 
 def _stats(loop: Callable[[], Any], notes: list[str], is_program: bool) -> pstats.Stats | None:

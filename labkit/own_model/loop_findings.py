@@ -9,6 +9,7 @@ from typing import Any
 
 from ..show.format import duration, measured
 from . import loop_watch as watch
+from .loop_operations import Operations
 from .loop_watch import Event, Seen
 
 LESSONS = {
@@ -39,6 +40,13 @@ _SETS_UP = 0.25  # share of the time: a pipeline is set up from Python, and then
 _STEP = "one_step_on_data"  # Keras' name of what predict, fit and their like trace of a model
 _LEAST_READINGS = 16  # of the memory
 _GROWN = 64 * 2**20  # bytes: less may be a cache that fills
+_STARVED = 0.3  # share of the time: less is what the beginning of each call of `fit` takes
+_MANY_ELEMENTS = 8  # calls of a pipeline's functions for each element that a graph gets
+_MOST_OF_IT = 0.5  # share of what operations take: what has more is the cost, not the model
+_CONSTANT_CALLS = 5  # in a pass
+_MAP = "map"  # the name of what tf.map_fn computes, in graphs
+_SMALL_OPERATION = 100e-6  # seconds: to start one of a graph takes a few microseconds
+WAITS_FOR_DATA = ("waits for the pipeline", "map before batch")  # causes
 SURE = 1.0  # of what is wrong however long it takes
 
 
@@ -78,6 +86,8 @@ class Evidence:
     python_share: float = 0.0  # of the time, in the Python code of Keras and TensorFlow
     graphs_per_pass: float = 0.0  # that stayed alive
     has_gpu: bool = False
+    operations_share: float = 0.0  # of the time, in TensorFlow's operations
+    operations: Operations | None = None  # of one more pass; recorded where no cause was found
     steady: list[Event] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -298,8 +308,11 @@ def _builds(evidence: Evidence) -> list[Finding]:
     traces = sum(_traced(event) for event in first_calls)
     alive = _alive(evidence)
     least = 0.0
-    if evidence.passes > 1:
-        least = 1.5 if alive else 0.5  # what a constructor takes is a part of the cost
+    if alive:
+        least = 1.5 if evidence.passes > 1 else 0.0
+    elif evidence.passes > 1:
+        # What a constructor takes is a part of the cost, and the rest of it is no operation either.
+        least = min(0.5, 1 - evidence.operations_share)
     if built and compiled:
         change = (
             "# once, before the loop\n"
@@ -443,6 +456,11 @@ _CHANGES = {
     ),
     "structure": "# the same keys and lengths in every call, or one function for each form",
 }
+_KEPT_FUNCTION = (
+    "# make the function that is passed once, before the loop: a def, a lambda or a partial in\n"
+    "# the loop makes another one each time; what changes in it is an argument, as a tensor\n"
+    "f(x, tf.constant(number))"
+)
 _PAD = (
     "# XLA compiles for each size: pad to a few, such as 8, 32 and 128 rows\n"
     "# or drop jit_compile=True for inputs of any size"
@@ -453,6 +471,8 @@ _SPEC = re.compile(r"(\w+)\[([^\]]*)\]")
 def what_changed(whys: Sequence[str]) -> tuple[str, str]:
     """Return which part of the key of its traces a function was traced again for, and a cure."""
     kind = _kind_of_change(whys)
+    if kind == "object" and "this function" in whys[-1]:
+        return kind, _KEPT_FUNCTION
     return kind, _CHANGES[kind]
 
 
@@ -781,21 +801,48 @@ def _saves(evidence: Evidence) -> list[Finding]:
     ]
 
 
+_DECORATED_STEP = (
+    "@tf.function  # once, before the loop\n"
+    "def train_step(rows, targets):\n"
+    "    ...  # the tape, the gradient, optimizer.apply"
+)
+_ONE_JACOBIAN = (
+    "@tf.function  # once, before the loop\n"
+    "def jacobian(x):\n"
+    "    with tf.GradientTape() as tape:\n"
+    "        tape.watch(x)\n"
+    "        y = model(x)\n"
+    "    return tape.batch_jacobian(y, x)  # all gradients of a batch at once"
+)
+_OF_ONE_TAPE = 4  # gradients: a loss, a regularisation and two networks have as many
+
+
+def _is_jacobian(gradients: Sequence[Event]) -> bool:
+    """Return whether a tape is asked for one gradient after another."""
+    return len(gradients) > _OF_ONE_TAPE * len({event.thing for event in gradients})
+
+
+def _of_how_many_tapes(gradients: Sequence[Event]) -> str:
+    if not _is_jacobian(gradients):
+        return ""
+    return f", for {len({event.thing for event in gradients}):,} tapes"
+
+
 @_rule
 def _eager_steps(evidence: Evidence) -> list[Finding]:
     gradients = evidence.of(watch.GRADIENT)
-    if len(gradients) < MANY or evidence.python_share < MOSTLY_PYTHON:
+    least = _SETS_UP if _is_jacobian(gradients) else MOSTLY_PYTHON
+    if len(gradients) < MANY or evidence.python_share < least:
         return []
     return [
         Finding(
             "training step is eager",
-            f"{len(gradients):,} gradients were computed operation by operation, and "
+            f"{len(gradients):,} gradients were computed operation by operation"
+            f"{_of_how_many_tapes(gradients)}, and "
             f"{measured(100 * evidence.python_share, '%')} of the time went into the Python code "
             "of Keras and TensorFlow.",
             LESSONS["07"],
-            "@tf.function  # once, before the loop\n"
-            "def train_step(rows, targets):\n"
-            "    ...  # the tape, the gradient, optimizer.apply",
+            _ONE_JACOBIAN if _is_jacobian(gradients) else _DECORATED_STEP,
             share=evidence.python_share,
         )
     ]
@@ -922,6 +969,204 @@ def _half_numbers(evidence: Evidence) -> list[Finding]:
             share=evidence.share(calls),
         )
     ]
+
+
+# ---- what the operations of one more pass say ----
+
+
+_FEWER_UPDATES = "# larger batches: one update for more rows"
+_SPARSE_UPDATES = (
+    "\n# or, for large embeddings, an optimizer that changes only the rows of the batch:\n"
+    "optimizer = keras.optimizers.SGD(learning_rate)  # without momentum"
+)
+
+
+@_rule
+def _optimizer(evidence: Evidence) -> list[Finding]:
+    if evidence.operations is None:
+        return []
+    scopes = {name: evidence.operations.share_of(name) for name in _names_of_optimizers()}
+    name = max(scopes, key=lambda scope: scopes[scope])
+    share = scopes[name] * evidence.operations_share
+    if scopes[name] < _MOST_OF_IT or share < _STARVED:
+        return []
+    runs = evidence.operations.runs_by_scope[name]
+    return [
+        Finding(
+            "optimizer",
+            f"{measured(100 * scopes[name], '%')} of the time of TensorFlow's operations went into "
+            f"{runs:,} operations of the optimizer {name}, in one pass: it changes every weight in "
+            "each step, also the rows of an embedding that the batch does not use.",
+            LESSONS["07"],
+            _FEWER_UPDATES if name == "sgd" else _FEWER_UPDATES + _SPARSE_UPDATES,
+            share=share,
+        )
+    ]
+
+
+def _names_of_optimizers() -> set[str]:
+    """Return the names that Keras gives to what its optimizers compute."""
+    import keras
+
+    kinds = [kind for kind in vars(keras.optimizers).values() if isinstance(kind, type)]
+    return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in kinds}
+
+
+@_rule
+def _costly_metrics(evidence: Evidence) -> list[Finding]:
+    if evidence.operations is None:
+        return []
+    part = evidence.operations.share_of(watch.METRICS)
+    share = part * evidence.operations_share
+    if part < _MOST_OF_IT or share < _STARVED:
+        return []
+    runs = evidence.operations.runs_by_scope[watch.METRICS]
+    return [
+        Finding(
+            "metrics",
+            f"{measured(100 * part, '%')} of the time of TensorFlow's operations went into "
+            f"{runs:,} operations of the metrics of compile, in one pass, and not into the model.",
+            LESSONS["07"],
+            "# a cheaper one, such as AUC(num_thresholds=200) without thresholds of your own,\n"
+            "# or none in each batch: once per epoch, over the predictions of the validation set\n"
+            "model.compile(optimizer, loss)",
+            share=share,
+        )
+    ]
+
+
+@_rule
+def _checked_numerics(evidence: Evidence) -> list[Finding]:
+    if evidence.operations is None:
+        return []
+    part = evidence.operations.share_of_types("DebugNumericSummaryV2", "CheckNumericsV2")
+    share = part * evidence.operations_share
+    if share < _WAITS:
+        return []
+    return [
+        Finding(
+            "numerics are checked",
+            "tf.debugging.enable_check_numerics() was called before the graphs were traced: each "
+            f"operation is followed by one that looks for NaN, {measured(100 * part, '%')} of the "
+            "time of all operations.",
+            LESSONS["03"],
+            "# without tf.debugging.enable_check_numerics(), which is for debugging",
+            share=share,
+        )
+    ]
+
+
+@_rule
+def _mapped_in_graphs(evidence: Evidence) -> list[Finding]:
+    if evidence.operations is None:
+        return []
+    part = evidence.operations.share_of(_MAP)
+    share = part * evidence.operations_share
+    if part < _MOST_OF_IT or share < _STARVED:
+        return []
+    runs = evidence.operations.runs_by_scope[_MAP]
+    if evidence.operations.by_scope[_MAP] > _SMALL_OPERATION * runs:
+        return []
+    return [
+        Finding(
+            "map_fn in the graph",
+            f"{runs:,} small operations ran one after the other in a loop of tf.map_fn, in one "
+            f"pass, {measured(100 * part, '%')} of the time of all operations.",
+            LESSONS["06"],
+            "scores = model(rows)  # one call for all rows, with products of whole batches\n"
+            "# or tf.vectorized_map(f, rows), which looks for such a form by itself",
+            share=share,
+        )
+    ]
+
+
+@_rule
+def _waits_in_graphs(evidence: Evidence) -> list[Finding]:
+    found = evidence.operations
+    if found is None or found.share_of_waiting < _STARVED or evidence.of(watch.NEXT):
+        return []
+    share = min(found.share_of_waiting, SURE)
+    waited = f"took {found.elements:,} elements from a dataset, and waited for {_part(share)}"
+    calls = found.calls_of_pipelines
+    if calls < _MANY_ELEMENTS * found.elements:
+        change = (
+            "dataset = dataset.map(f, num_parallel_calls=tf.data.AUTOTUNE).prefetch(1)\n"
+            "# or prepare the data once: dataset.save(path), and tf.data.Dataset.load(path)"
+        )
+        return [
+            Finding(
+                "waits for the pipeline",
+                f"A graph, such as the step of fit, {waited}.",
+                LESSONS["05"],
+                change,
+                share=share,
+            )
+        ]
+    return [
+        Finding(
+            "map before batch",
+            f"The functions of a pipeline were called {calls:,} times for {found.elements:,} "
+            f"batches, once for each row. A graph, such as the step of fit, {waited}.",
+            LESSONS["06"],
+            "dataset = dataset.batch(32).map(f)  # batch first, and let f work on a whole batch",
+            share=share,
+        )
+    ]
+
+
+def constant_inputs(evidence: Evidence) -> str:
+    """Return which large tensor goes into each of many calls beside what changes, in a sentence.
+
+    What is computed from it alone need not be computed each time. That is no finding: nobody can
+    tell from the calls whether something is.
+    """
+    events = [event for event in evidence.steady if event.in_pass == evidence.passes - 1]
+    calls = [event for event in events if event.kind in (watch.FUNCTION, watch.LAYER)]
+    groups: defaultdict[Any, list[Event]] = defaultdict(list)
+    for event in calls:
+        groups[event.kind, event.key].append(event)
+    changing = sum(len({event.inputs for event in group}) > 1 for group in groups.values())
+    for group in groups.values():
+        constant = set.intersection(*(set(event.large) for event in group))
+        if len(group) < _CONSTANT_CALLS or not constant or not changing:
+            continue
+        if evidence.share(group) * evidence.steady_passes < _MOST_OF_IT:
+            continue
+        return (
+            f"{group[0].name} got the same tensor, {group[0].large[min(constant)]}, in all "
+            f"{len(group):,} calls of a pass: what is computed from it and from nothing that "
+            "changes can be computed once, before the loop."
+        )
+    return ""
+
+
+def cheaper_products(evidence: Evidence) -> list[str]:
+    """Return what could make the products of matrices cheaper, where these are the cost.
+
+    Whether the numbers may be less exact, or where a table is, nobody can tell from the graphs.
+    """
+    operations = evidence.operations
+    if operations is None or operations.share_of_types("MatMul", "Conv2D", "Einsum") < _MOST_OF_IT:
+        return []
+    sentences = []
+    if evidence.seen.products_in_float64:
+        sentences.append(
+            f"{evidence.seen.products_in_float64:,} products in the graphs are of float64: with "
+            "float32 they take about half the time, where seven digits are enough. A NumPy array "
+            "is of float64 unless it is told otherwise."
+        )
+    if evidence.seen.products_with_one_hot:
+        sentences.append(
+            f"{evidence.seen.products_with_one_hot:,} products in the graphs have tf.one_hot as a "
+            "factor: tf.gather(table, ids), or an Embedding, takes the same rows of the table "
+            "without a product."
+        )
+    return sentences
+
+
+def uses_models(evidence: Evidence) -> bool:
+    """Return whether the loop calls or trains a model of Keras."""
+    return bool(evidence.of(*_OF_MODELS))
 
 
 # ---- data ----

@@ -5,6 +5,7 @@ import functools
 import gc
 import importlib
 import inspect
+import itertools
 import os
 import sys
 import threading
@@ -12,7 +13,7 @@ import time
 import weakref
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,12 @@ PREPARE = "prepare"  # a layer for texts, categories or statistics that is made,
 
 MOST_EVENTS = 200_000  # a loop that goes on longer is watched by its passes so far
 _LOOK_EVERY = 0.1  # seconds: how much memory the process has
+METRICS = "metrics_of_compile"  # the name of what they compute, in graphs
 LARGE = 256 * 1024  # bytes: copying fewer takes microseconds
 _MANY_NUMBERS = 256  # in a list: to make it a tensor takes some ten microseconds
+_PRODUCTS = {"MatMul", "BatchMatMulV2", "Conv2D", "Einsum"}
+_SAME_NUMBERS = {"Reshape", "Identity", "Cast"}  # as their first input
+_SIZE_OF_TEXT = 16  # bytes: that of a string varies, and TensorFlow's is 0
 _SAMPLED = 1024  # numbers of an array that are compared before all of them are
 _SOURCES = ("from_tensors", "from_tensor_slices", "from_generator", "range", "list_files")
 _TRACING = ("map", "filter", "flat_map", "interleave", "scan", "reduce")
@@ -122,6 +127,10 @@ class Event:
         The line of the program that called it.
     eager : str
         Of what runs as a graph otherwise: what lets it run operation by operation.
+    inputs : tuple
+        What tells its inputs apart from those of another call.
+    large : dict of int to str
+        Large tensors among them, by the number that TensorFlow gives to each: dtype and shape.
     in_pass, thread : int
         In which pass of the loop, counted from 0, and in which thread.
     """
@@ -140,6 +149,8 @@ class Event:
     nested: float = 0.0
     place: str = ""
     eager: str = ""
+    inputs: tuple[Any, ...] = ()
+    large: dict[int, str] = field(default_factory=dict)
     in_pass: int = 0
     thread: int = 0
 
@@ -180,6 +191,10 @@ class Seen:
         Large arrays.
     forks : int
         Processes that were forked after TensorFlow had computed something.
+    products_in_float64, products_with_one_hot : int
+        Of matrices, in the graphs that were traced.
+    records_itself : bool
+        Whether it uses TensorFlow's profiler, which records once at a time.
     memory : list of (int, int)
         From time to time, the pass and the bytes of memory that the process had.
     """
@@ -190,6 +205,9 @@ class Seen:
     operations: Counter[tuple[int, str]] = field(default_factory=Counter)
     copied: list[Copied] = field(default_factory=list)
     forks: int = 0
+    records_itself: bool = False
+    products_in_float64: int = 0
+    products_with_one_hot: int = 0
     memory: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -209,6 +227,8 @@ class Watch:
         self._contents: dict[Any, dict[int, Copied]] = {}
         self._last: dict[str, weakref.ref[Any]] = {}
         self._built: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._numbers = itertools.count()
+        self._tapes: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._process = psutil.Process()
         self._looked = 0.0
 
@@ -226,7 +246,9 @@ class Watch:
             self._watch_copies_of_tensors()
             self._watch_python_in_graphs()
             self._watch_preparing_layers()
+            self._name_metrics()
             self._watch_interpreters()
+            self._watch_profilers()
             self._watch_forks()
         except BaseException:
             self.end()
@@ -331,6 +353,7 @@ class Watch:
         if not tf.executing_eagerly() or not hasattr(inputs, "shape"):
             return None
         event = Event(LAYER, layer.name, key=id(layer), thing=id(layer), policy=_policy(layer))
+        _note_tensors(event, (*args, *kwargs.values()))
         return _with_input(event, inputs)
 
     def _build_event(self, model: Any, *_: Any, **__: Any) -> Event | None:
@@ -371,8 +394,12 @@ class Watch:
 
         self._stack.enter_context(patch.object(function, "__init__", init))
 
-        def gradient_event(*_: Any, **__: Any) -> Event | None:
-            return Event(GRADIENT) if ops.executing_eagerly_outside_functions() else None
+        def gradient_event(tape: Any, *_: Any, **__: Any) -> Event | None:
+            if not ops.executing_eagerly_outside_functions():
+                return None
+            # Its id may be that of an earlier tape.
+            number = self._tapes.setdefault(tape, next(self._numbers))
+            return Event(GRADIENT, thing=number)
 
         self._wrap(backprop.GradientTape, "gradient", gradient_event)
 
@@ -380,6 +407,22 @@ class Watch:
         event = getattr(self._open, "event", None)
         if event is not None:  # else it was made on purpose, as by `get_concrete_function`
             event.traces.append(Trace(plain_name(concrete.graph.name), inputs_in_words(concrete)))
+        for operation in concrete.graph.get_operations():
+            self._look_at_product(operation)
+
+    def _look_at_product(self, operation: Any) -> None:
+        """Note a product of matrices in a graph that could be cheaper."""
+        import tensorflow as tf
+
+        if operation.type not in _PRODUCTS or not operation.outputs:
+            return
+        if operation.outputs[0].dtype == tf.float64:
+            self.seen.products_in_float64 += 1
+        for factor in operation.inputs:
+            while factor.op.type in _SAME_NUMBERS:
+                factor = factor.op.inputs[0]
+            if factor.op.type == "OneHot":
+                self.seen.products_with_one_hot += 1
 
     def _time_traces(self, module: Any) -> None:
         """Add up how long the traces of each event take, those inside others included once."""
@@ -560,7 +603,12 @@ class Watch:
                 self._wrap(metric, "update_state", _of_update)
         self._wrap(Model, "load_weights", lambda _, path, *__, **___: _of_weights(path))
         for name in ("get_weights", "set_weights"):
-            self._wrap(Layer, name, lambda *_, called=name, **__: Event(WEIGHTS, called))
+            self._wrap(
+                Layer,
+                name,
+                lambda *_, called=name, **__: Event(WEIGHTS, called),
+                in_callbacks=True,
+            )
 
     def _watch_upkeep(self) -> None:
         """Note what a program does for its memory, or for its random numbers, while it runs."""
@@ -573,6 +621,35 @@ class Watch:
                 self._wrap(owner, "clear_session", _of_upkeep(COLLECT, "clear_session"))
         self._wrap(tf.random, "set_seed", _of_upkeep(SEED, "tf.random.set_seed"))
         self._wrap(keras.utils, "set_random_seed", _of_upkeep(SEED, "set_random_seed"))
+
+    def _watch_profilers(self) -> None:
+        from tensorflow.python.profiler.internal import _pywrap_profiler as profiler
+
+        session = profiler.ProfilerSession  # each recording makes one, that of a callback, too
+
+        def made(*args: Any, **kwargs: Any) -> Any:
+            self.seen.records_itself = True
+            return session(*args, **kwargs)
+
+        self._stack.enter_context(patch.object(profiler, "ProfilerSession", made))
+
+    def _name_metrics(self) -> None:
+        """Let the operations of metrics be known by their names in the graphs that are traced now.
+
+        What layers and optimizers compute is named after them; what metrics compute has no name.
+        """
+        import tensorflow as tf
+        from keras.src.trainers.compile_utils import CompileMetrics
+
+        original = CompileMetrics.update_state
+
+        @tf.autograph.experimental.do_not_convert
+        @functools.wraps(original)
+        def update_state(this: Any, *args: Any, **kwargs: Any) -> Any:
+            with tf.name_scope(METRICS):
+                return original(this, *args, **kwargs)
+
+        self._stack.enter_context(patch.object(CompileMetrics, "update_state", update_state))
 
     # ---- single operations ----
 
@@ -822,6 +899,7 @@ def _of_function(function: Any, *args: Any, **kwargs: Any) -> Event:
     name = getattr(function, "__name__", "") or getattr(function._python_function, "name", "f")
     event = Event(FUNCTION, plain_name(name), key=place, thing=id(function))
     event.eager = _switch_of_functions()
+    _note_tensors(event, (*args, *kwargs.values()))
     if function._jit_compile:
         arrays = [thing for thing in (*args, *kwargs.values()) if hasattr(thing, "shape")]
         event.shapes = ", ".join(str(tuple(array.shape)) for array in arrays)
@@ -842,6 +920,21 @@ def place_of(function: Any) -> str:
     if code is None:
         return f"{type(function).__name__} {getattr(function, 'name', '')}".strip()
     return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def _note_tensors(event: Event, inputs: Sequence[Any]) -> None:
+    """Note which tensors a call gets: TensorFlow numbers them, and no two have the same number."""
+    numbers = []
+    for thing in inputs:
+        number = getattr(thing, "_id", None)
+        if type(thing).__name__ != "EagerTensor" or number is None:
+            numbers.append(object() if hasattr(thing, "shape") else None)  # an array may change
+            continue
+        numbers.append(number)
+        if thing.shape.num_elements() * (thing.dtype.size or _SIZE_OF_TEXT) >= LARGE:
+            shape = ", ".join(f"{length:,}" for length in thing.shape)
+            event.large[number] = f"{thing.dtype.name}[{shape}]"
+    event.inputs = tuple(numbers)
 
 
 def _first_array(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

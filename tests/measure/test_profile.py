@@ -7,7 +7,7 @@ import pytest
 
 import labkit as lab
 from labkit.measure import profile as profiling
-from labkit.measure.profile import OPERATIONS, OTHER_COMPILED, OTHER_PYTHON, _owner
+from labkit.measure.profile import OPERATIONS, OTHER_COMPILED, OTHER_PYTHON, owner_of
 
 OWNERS = [
     "Keras (Python)",
@@ -33,8 +33,8 @@ def folder_of(package):
     ],
 )
 def test_a_file_of_a_package_belongs_to_it(package, owner):
-    assert _owner(str(folder_of(package) / "__init__.py"), "f") == owner
-    assert _owner(str(folder_of(package) / "src" / "deep" / "x.py"), "f") == owner
+    assert owner_of(str(folder_of(package) / "__init__.py"), "f") == owner
+    assert owner_of(str(folder_of(package) / "src" / "deep" / "x.py"), "f") == owner
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_a_file_of_a_package_belongs_to_it(package, owner):
     ],
 )
 def test_a_word_in_a_path_is_no_package(path):
-    assert _owner(path, "f") == OTHER_PYTHON
+    assert owner_of(path, "f") == OTHER_PYTHON
 
 
 def test_a_project_beside_the_packages_is_its_own():
     beside = folder_of("keras").parent / "keras_addon" / "x.py"
-    assert _owner(str(beside), "f") == OTHER_PYTHON
+    assert owner_of(str(beside), "f") == OTHER_PYTHON
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_a_project_beside_the_packages_is_its_own():
     ],
 )
 def test_the_built_in_functions_that_run_operations(name):
-    assert _owner("~", name) == OPERATIONS
-    assert _owner("/home/me/x.py", name) == OTHER_PYTHON  # a Python function of that name is none
+    assert owner_of("~", name) == OPERATIONS
+    assert owner_of("/home/me/x.py", name) == OTHER_PYTHON  # a Python function of that name is none
 
 
 @pytest.mark.parametrize("name", ["<built-in method builtins.sorted>", "<method 'append'>"])
 def test_other_built_in_functions(name):
-    assert _owner("~", name) == OTHER_COMPILED
+    assert owner_of("~", name) == OTHER_COMPILED
 
 
 def test_a_package_that_is_not_installed_owns_nothing():

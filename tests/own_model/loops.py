@@ -675,7 +675,101 @@ def loads_and_predicts(folder):
     return loop
 
 
+def updates_a_large_embedding():
+    table = keras.layers.Embedding(200_000, 32)
+    model = keras.Sequential([keras.Input((1,), dtype="int32"), table, keras.layers.Flatten()])
+    model.compile("adam", "mse")
+    users, targets = np.arange(1024)[:, None], np.zeros((1024, 32), np.float32)
+    return lambda: model.fit(users, targets, batch_size=256, verbose=0)
+
+
+def scores_with_a_costly_metric():
+    thresholds = np.logspace(-5, -0.001, 300).tolist()  # not evenly spaced: the slow way of AUC
+    model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(20, activation="sigmoid")])
+    model.compile("sgd", "mse", metrics=[keras.metrics.AUC(thresholds=thresholds)])
+    rows, targets = lab.models.random_rows(40_960, 20), np.zeros((40_960, 20), np.float32)
+    return lambda: model.fit(rows, targets, batch_size=4096, verbose=0)
+
+
+def maps_each_row_before_the_batch():
+    model = small_model(compiled=True)
+    rows, targets = lab.models.random_rows(8192), np.zeros((8192, 1), np.float32)
+    dataset = tf.data.Dataset.from_tensor_slices((rows, targets))
+    dataset = dataset.map(lambda row, target: (tf.math.log1p(tf.abs(row)), target))
+    dataset = dataset.batch(512).prefetch(1)
+    return lambda: model.fit(dataset, shuffle=False, verbose=0)
+
+
+def fits_on_a_slow_pipeline():
+    model = small_model(compiled=True)
+    rows, targets = lab.models.random_rows(512), np.zeros((512, 1), np.float32)
+    square = tf.random.normal((600, 600))
+
+    def prepare(batch, targets):
+        work = square
+        for _ in range(8):
+            work = tf.linalg.normalize(work @ square)[0]
+        return batch + 1e-9 * tf.reduce_sum(work), targets
+
+    dataset = tf.data.Dataset.from_tensor_slices((rows, targets)).batch(32).map(prepare)
+    return lambda: model.fit(dataset, shuffle=False, verbose=0)
+
+
+def checks_numerics():
+    model = keras.Sequential([keras.Input((200,)), keras.layers.Dense(2000, activation="relu")])
+    rows = tf.random.normal((2000, 200))
+    tf.debugging.enable_check_numerics()
+    try:
+        answer = tf.function(lambda x: tf.reduce_sum(tf.abs(tf.sin(model(x)) + tf.cos(model(x)))))
+        answer(rows)
+    finally:
+        tf.debugging.disable_check_numerics()
+    return lambda: [answer(rows) for _ in range(5)]
+
+
+def maps_within_the_graph():
+    model = lab.models.mlp()
+    rows = tf.constant(lab.models.random_rows(2000))
+    each = tf.function(lambda x: tf.map_fn(lambda row: model(row[None])[0], x))
+    return lambda: [each(rows) for _ in range(2)]
+
+
+def averages_weights_in_a_callback():
+    model = lab.models.mlp(width=512, depth=4)
+    model.compile("sgd", "mse")
+    average = []
+
+    class Average(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            average[:] = self.model.get_weights()
+
+    return lambda: model.fit(ROWS, TARGETS, batch_size=4, verbose=0, callbacks=[Average()])
+
+
+def asks_a_tape_for_each_output():
+    model = lab.models.mlp(outputs=20)
+    rows = tf.constant(ROWS)
+
+    def loop():
+        for _ in range(4):
+            with tf.GradientTape(persistent=True) as tape:
+                tape.watch(rows)
+                outputs = tf.unstack(model(rows), axis=1)
+            for output in outputs:
+                tape.gradient(output, rows)
+
+    return loop
+
+
 WRONG = [
+    ("optimizer", updates_a_large_embedding),
+    ("metrics", scores_with_a_costly_metric),
+    ("map before batch", maps_each_row_before_the_batch),
+    ("waits for the pipeline", fits_on_a_slow_pipeline),
+    ("training step is eager", asks_a_tape_for_each_output),
+    ("numerics are checked", checks_numerics),
+    ("map_fn in the graph", maps_within_the_graph),
+    ("weights copied in the loop", averages_weights_in_a_callback),
     ("Python inside the graph", maps_python),
     ("layer made in the loop", adapts_for_each_request),
     ("tensor copied to change a part", changes_a_part_of_a_tensor),
@@ -986,7 +1080,30 @@ def waits_in_many_python_calls():
     return lambda: [step(batch) for batch in dataset.prefetch(2)]
 
 
+def trains_a_small_head_on_new_features():
+    layers = [keras.layers.Conv2D(64, 3, activation="relu") for _ in range(3)]
+    backbone = tf.function(keras.Sequential([keras.Input((48, 48, 3)), *layers]))
+    images = np.zeros((160, 48, 48, 3), np.float32)
+
+    def loop():
+        for _ in range(6):
+            features = tf.reduce_mean(backbone(images), axis=(1, 2))
+        head = keras.Sequential([keras.Input((64,)), keras.layers.Dense(2)])
+        head(features)
+
+    return loop
+
+
+def encodes_the_same_documents_with_each_query():
+    encoder = lab.models.mlp(width=512, inputs=256, outputs=64)
+    documents = tf.random.normal((3000, 256))
+    score = tf.function(lambda query, all: tf.linalg.matvec(encoder(all), encoder(query)[0]))
+    return lambda: [score(tf.random.normal((1, 256)), documents) for _ in range(10)]
+
+
 HEALTHY = [
+    trains_a_small_head_on_new_features,
+    encodes_the_same_documents_with_each_query,
     waits_in_many_python_calls,
     validates_within_fit,
     generates_batches_with_one_python_call_each,

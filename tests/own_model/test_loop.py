@@ -27,9 +27,9 @@ from labkit.__main__ import main
 from labkit.measure.processor import ProcessorMeter, ProcessorUse
 from labkit.measure.profile import OPERATIONS, OTHER_PYTHON
 from labkit.own_model import loop as module
-from labkit.own_model import loop_watch
+from labkit.own_model import loop_operations, loop_watch
 from labkit.own_model.loop_findings import LESSONS, Evidence, find, what_changed
-from labkit.own_model.loop_waits import longest_wait
+from labkit.own_model.loop_waits import busiest_function, longest_wait
 from labkit.own_model.loop_watch import LARGE, Event, Seen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +66,143 @@ def test_a_healthy_loop_has_no_cause(make, tmp_path):
     found = own_model.diagnose_loop(made(make, tmp_path), budget=20)
     assert found.findings == [], found
     assert "Nothing found" in repr(found)
+
+
+def test_what_a_tape_is_asked_for_again_and_again_is_one_jacobian():
+    found = own_model.diagnose_loop(loops.asks_a_tape_for_each_output(), budget=30)
+    assert "batch_jacobian" in found.findings[0].change
+    assert "for 8 tapes" in found.findings[0].evidence, found
+    found = own_model.diagnose_loop(loops.trains_eagerly(), budget=30)
+    assert "batch_jacobian" not in found.findings[0].change
+
+
+def test_a_function_that_is_made_in_the_loop_and_passed_is_no_method():
+    @tf.function
+    def apply(function, x):
+        return function(x)
+
+    def adds(number):
+        return lambda x: x + number
+
+    def loop():
+        for number in range(4):
+            apply(adds(number), tf.constant(1.0))
+
+    found = own_model.diagnose_loop(loop, budget=30)
+    assert found.cause == "retraced: object", found
+    assert "function that is passed once" in found.findings[0].change
+
+
+def test_a_tensor_that_goes_into_every_call_is_told_and_is_no_finding():
+    found = own_model.diagnose_loop(loops.encodes_the_same_documents_with_each_query(), budget=30)
+    assert found.findings == []
+    assert "got the same tensor, float32[3,000, 256], in all 10 calls" in repr(found), found
+    # Where nothing else goes in, the loop is a benchmark.
+    model, rows = tf.function(lab.models.mlp(width=512, inputs=256)), tf.random.normal((3000, 256))
+    found = own_model.diagnose_loop(lambda: [model(rows) for _ in range(10)], budget=30)
+    assert "the same tensor" not in repr(found), found
+
+
+def test_where_the_arithmetic_is_the_cost_its_operations_are_named():
+    square = tf.random.normal((1_000, 1_000))
+    found = own_model.diagnose_loop(lambda: [tf.matmul(square, square) for _ in range(5)])
+    assert found.findings == []
+    assert "Of the time of TensorFlow's operations: MatMul" in repr(found), found
+
+
+def products_of(dtype):
+    """Return a loop of products that is traced in its first pass."""
+    square = tf.random.normal((700, 700), dtype=dtype)
+    product = tf.function(lambda x: x @ square)
+    return lambda: [product(square) for _ in range(5)]
+
+
+def test_products_in_float64_are_told_and_are_no_finding():
+    found = own_model.diagnose_loop(products_of(tf.float64))
+    assert found.findings == [] and "1 products in the graphs are of float64" in repr(found), found
+    assert "float64" not in repr(own_model.diagnose_loop(products_of(tf.float32)))
+
+
+def test_a_product_with_one_hot_is_told():
+    table = tf.random.normal((5_000, 64))
+    rows = tf.function(lambda ids: tf.reshape(tf.one_hot(ids, 5_000), (-1, 5_000)) @ table)
+    ids = tf.range(2_000)
+    found = own_model.diagnose_loop(lambda: [rows(ids) for _ in range(5)])
+    assert "tf.gather(table, ids)" in repr(found), found
+
+
+def test_where_a_pipeline_computes_in_python_is_told():
+    model = loops.small_model(compiled=True)
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 6
+
+        def __getitem__(self, index):
+            return prepared(), np.zeros((8, 1), np.float32)
+
+    def prepared():
+        sum(number * number for number in range(1_500_000))
+        return np.zeros((8, 10), np.float32)
+
+    batches = Batches()
+    found = own_model.diagnose_loop(lambda: model.fit(batches, verbose=0), budget=40)
+    assert found.cause == "waits for the pipeline", found
+    assert "prepared of test_loop.py takes the largest part" in repr(found), found
+
+
+def test_without_time_for_it_no_pass_is_recorded_and_that_is_told(monkeypatch):
+    monkeypatch.setattr(module, "_RECORDED", 1e6)
+    square = tf.random.normal((1_000, 1_000))
+    found = own_model.diagnose_loop(lambda: [tf.matmul(square, square) for _ in range(5)])
+    assert "no time to record one more pass" in repr(found), found
+
+
+def test_a_loop_that_records_itself_goes_without_names_of_operations(tmp_path):
+    square = tf.random.normal((1_000, 1_000))
+
+    def loop():
+        tf.profiler.experimental.start(str(tmp_path))
+        try:
+            for _ in range(5):
+                tf.matmul(square, square)
+        finally:
+            tf.profiler.experimental.stop()
+
+    try:
+        found = own_model.diagnose_loop(loop)
+    except tf.errors.AlreadyExistsError:
+        pytest.fail("the loop could not record itself because it was recorded")
+    assert "Of the time of TensorFlow's operations" not in repr(found)
+
+
+EVENTS = [
+    ("while/body/MatMul:MatMul", 6.0),
+    ("StatefulPartitionedCall/adam_1/Sqrt_2:Sqrt", 3.0),
+    ("EagerLocalExecute: Mul", 1.0),
+    ("while:While", 7.0),
+    ("EagerLocalExecute: __inference_f_12", 10.0),
+    ("IteratorGetNextOp::DoCompute", 2.0),
+    ("InstantiatedCapturedFunction::RunAsync", 0.5),
+    ("ExecutorState::Process", 4.0),
+]
+
+
+def test_what_is_recorded_is_added_up_once():
+    found = loop_operations.summary(EVENTS, 20.0)
+    assert found.by_type == {"MatMul": 6.0, "Sqrt": 3.0, "Mul": 1.0}
+    assert found.share_of("adam") == pytest.approx(0.3) and found.runs_by_scope["adam"] == 1
+    assert (found.waiting, found.elements, found.calls_of_pipelines) == (2.0, 1, 1)
+    assert found.share_of_waiting == pytest.approx(0.1)
+    assert "MatMul ≈60.0 %" in found.in_words(has_model=True)
+    assert "the work of layers" not in found.in_words(has_model=True)
+
+
+def test_what_is_no_work_of_layers_is_told_where_there_is_a_model():
+    found = loop_operations.summary([("a/Tile:Tile", 9.0), ("b/MatMul:MatMul", 1.0)], 20.0)
+    assert "the work of layers, are ≈10.0 % of it" in found.in_words(has_model=True)
+    assert "the work of layers" not in found.in_words(has_model=False)
+    assert loop_operations.summary([], 20.0).in_words(has_model=True) == ""
 
 
 def written_program(folder, *lines):
@@ -552,6 +689,22 @@ def test_a_service_whose_requests_wait_says_so():
         found = own_model.diagnose_loop(loop, budget=20)
     assert found.findings == [] and "It waits: for" in repr(found), found
     assert "loop of test_loop.py" in repr(found)
+
+
+def test_where_python_computes_is_named():
+    def busy():
+        return sum(sorted(range(200_000)))
+
+    def loop():
+        for _ in range(5):
+            busy()
+
+    found = busiest_function(profile_of(loop))
+    assert found is not None and found.place == "busy of test_loop.py", found
+    assert found.share > 0.8
+    with patch.object(module, "ProcessorMeter", QuietMeter):
+        told = own_model.diagnose_loop(loop, budget=20)
+    assert "look at busy of test_loop.py" in repr(told), told
 
 
 class QuietMeter(ProcessorMeter):
