@@ -828,12 +828,33 @@ def _of_how_many_tapes(gradients: Sequence[Event]) -> str:
     return f", for {len({event.thing for event in gradients}):,} tapes"
 
 
+def _eager_updates(evidence: Evidence) -> list[Finding]:
+    """Return that the optimizer is called outside of the graph in which the gradients are made."""
+    updates = evidence.costly(watch.APPLY)
+    share = evidence.share(updates)
+    if share < _WAITS or evidence.python_share < _SETS_UP:
+        return []
+    return [
+        Finding(
+            "training step is eager",
+            f"{updates[0].name} applied gradients {times(len(updates), _in_passes(evidence))} "
+            f"outside of a graph, operation by operation for each variable. That took "
+            f"{_part(share)}.",
+            LESSONS["07"],
+            "@tf.function  # the whole step, with the optimizer in it\n"
+            "def train_step(rows, targets):\n"
+            "    ...  # the tape, the gradient, optimizer.apply",
+            share=share,
+        )
+    ]
+
+
 @_rule
 def _eager_steps(evidence: Evidence) -> list[Finding]:
     gradients = evidence.of(watch.GRADIENT)
     least = _SETS_UP if _is_jacobian(gradients) else MOSTLY_PYTHON
     if len(gradients) < MANY or evidence.python_share < least:
-        return []
+        return _eager_updates(evidence)
     return [
         Finding(
             "training step is eager",
@@ -1108,7 +1129,8 @@ def _waits_in_graphs(evidence: Evidence) -> list[Finding]:
             f"The functions of a pipeline were called {calls:,} times for {found.elements:,} "
             f"batches, once for each row. A graph, such as the step of fit, {waited}.",
             LESSONS["06"],
-            "dataset = dataset.batch(32).map(f)  # batch first, and let f work on a whole batch",
+            "dataset = dataset.batch(32).map(f)  # batch first, and let f work on a whole batch\n"
+            "# from_generator: let the generator yield whole batches",
             share=share,
         )
     ]

@@ -38,6 +38,7 @@ INTERPRETER = "interpreter"
 ALLOCATE = "allocate"
 INVOKE = "invoke"
 OPTIMIZER = "optimizer"  # one that is made
+APPLY = "apply"  # gradients, outside of a graph
 VARIABLE = "variable"  # one that the program itself makes
 DATASET = "dataset"  # one that is made from arrays, files or a generator
 PIPELINE = "pipeline"  # a function that is traced for a dataset, or an iterator that is made
@@ -368,6 +369,7 @@ class Watch:
     # ---- tf.function ----
 
     def _watch_functions(self) -> None:
+        from keras.src.optimizers.base_optimizer import BaseOptimizer
         from tensorflow.python.eager import backprop
         from tensorflow.python.eager.polymorphic_function import (
             polymorphic_function,
@@ -402,6 +404,13 @@ class Watch:
             return Event(GRADIENT, thing=number)
 
         self._wrap(backprop.GradientTape, "gradient", gradient_event)
+
+        def apply_event(optimizer: Any, *_: Any, **__: Any) -> Event | None:
+            if not ops.executing_eagerly_outside_functions():
+                return None
+            return Event(APPLY, type(optimizer).__name__)
+
+        self._wrap(BaseOptimizer, "apply", apply_event)
 
     def _on_trace(self, concrete: Any) -> None:
         event = getattr(self._open, "event", None)

@@ -715,6 +715,26 @@ def fits_on_a_slow_pipeline():
     return lambda: model.fit(dataset, shuffle=False, verbose=0)
 
 
+def updates_outside_the_graph():
+    model = lab.models.mlp(width=16, depth=20)
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def gradients(rows):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(model(rows) ** 2)
+        return tape.gradient(loss, model.trainable_variables)
+
+    rows = tf.constant(ROWS)
+
+    def loop():
+        for _ in range(6):
+            optimizer.apply(gradients(rows), model.trainable_variables)
+
+    return loop
+
+
 def checks_numerics():
     model = keras.Sequential([keras.Input((200,)), keras.layers.Dense(2000, activation="relu")])
     rows = tf.random.normal((2000, 200))
@@ -768,6 +788,7 @@ WRONG = [
     ("waits for the pipeline", fits_on_a_slow_pipeline),
     ("training step is eager", asks_a_tape_for_each_output),
     ("numerics are checked", checks_numerics),
+    ("training step is eager", updates_outside_the_graph),
     ("map_fn in the graph", maps_within_the_graph),
     ("weights copied in the loop", averages_weights_in_a_callback),
     ("Python inside the graph", maps_python),
