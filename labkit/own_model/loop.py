@@ -50,6 +50,12 @@ _NOT_RECORDED = (
     "There was no time to record one more pass, which tells TensorFlow's operations apart: give a "
     "larger budget."
 )
+# Seconds: a million operations, which some pipelines run in two, take TensorFlow ten to write down.
+_LONGEST_RECORDED = 4
+_TOO_LONG_TO_RECORD = (
+    "A shorter pass, such as a few steps in place of an epoch, could be recorded, which tells "
+    "TensorFlow's operations apart."
+)
 _VISIBLE = 0.15  # share of the time
 _MOSTLY = 0.6  # share of the time: of a smaller part one cannot say that it is the cost
 _WHOLE_PROGRAM = (
@@ -347,7 +353,11 @@ def _findings_in_operations(
     # TensorFlow records once at a time; and what a GPU does is not in the processor's threads.
     if evidence.seen.records_itself or evidence.has_gpu:
         return []
-    if left < _RECORDED * evidence.seconds / evidence.steady_passes:
+    seconds = evidence.seconds / evidence.steady_passes
+    if seconds > _LONGEST_RECORDED:
+        notes.append(_TOO_LONG_TO_RECORD)
+        return []
+    if left < _RECORDED * seconds:
         notes.append(_NOT_RECORDED)
         return []
     try:

@@ -158,6 +158,34 @@ def test_without_time_for_it_no_pass_is_recorded_and_that_is_told(monkeypatch):
     assert "no time to record one more pass" in repr(found), found
 
 
+def test_a_long_pass_is_not_recorded_and_that_is_told(monkeypatch):
+    monkeypatch.setattr(module, "_LONGEST_RECORDED", 1e-3)
+    square = tf.random.normal((1_000, 1_000))
+    found = own_model.diagnose_loop(lambda: [tf.matmul(square, square) for _ in range(5)])
+    assert "A shorter pass" in repr(found), found
+
+
+def test_the_stop_button_ends_the_recorded_pass_with_what_was_seen_before():
+    square = tf.random.normal((1_000, 1_000))
+    runs = []
+
+    def loop():
+        for _ in range(5):
+            tf.matmul(square, square)
+        runs.append(1)
+        if len(runs) == module.MOST_PASSES + 2:  # one more was profiled, and this one is recorded
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        found = own_model.diagnose_loop(loop)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert found.findings == [] and "Stopped while one more pass was recorded" in repr(found), found
+    tf.profiler.experimental.start("", options=None)  # nothing is being recorded any more
+    tf.profiler.experimental.stop(save=False)
+
+
 def test_a_loop_that_records_itself_goes_without_names_of_operations(tmp_path):
     square = tf.random.normal((1_000, 1_000))
 
