@@ -53,7 +53,7 @@ class _Stopper:
             return
         with contextlib.suppress(KeyboardInterrupt):
             self.previous(number, frame)  # it wants to know, too
-        if looks_for_a_graph(frame):  # and presses again in a moment
+        if looks_for_a_graph(frame):  # then the handler of `stoppable` presses again in a moment
             return
         if self.pressed:
             self._raise_again_where_it_is_caught(frame)

@@ -28,6 +28,7 @@ from .loop_findings import (
     cheaper_products,
     constant_inputs,
     find,
+    find_in_operations,
     uses_models,
 )
 from .loop_operations import operations_of
@@ -362,17 +363,19 @@ def _findings_in_operations(
         return []
     try:
         with stop.translate_errors():
-            evidence.operations = operations_of(loop)
+            operations = operations_of(loop)
     except KeyboardInterrupt:
         stop.finish()
         if stop.strict():
             raise
         notes.append("Stopped while one more pass was recorded.")
         return []
-    findings = find(evidence)
-    if not findings and evidence.operations is not None:
-        words = [evidence.operations.in_words(uses_models(evidence)), constant_inputs(evidence)]
-        notes += [line for line in [*words, *cheaper_products(evidence)] if line]
+    if operations is None:
+        return []
+    findings = find_in_operations(evidence, operations)
+    if not findings:
+        words = [operations.in_words(uses_models(evidence)), constant_inputs(evidence)]
+        notes += [line for line in [*words, *cheaper_products(evidence, operations)] if line]
     return findings
 
 

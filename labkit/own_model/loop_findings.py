@@ -87,7 +87,6 @@ class Evidence:
     graphs_per_pass: float = 0.0  # that stayed alive
     has_gpu: bool = False
     operations_share: float = 0.0  # of the time, in TensorFlow's operations
-    operations: Operations | None = None  # of one more pass; recorded where no cause was found
     steady: list[Event] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -129,11 +128,18 @@ class Evidence:
 
 
 Rule = Callable[[Evidence], list[Finding]]
+RuleOfOperations = Callable[[Evidence, Operations], list[Finding]]
 _RULES: list[Rule] = []
+_RULES_OF_OPERATIONS: list[RuleOfOperations] = []
 
 
 def _rule(function: Rule) -> Rule:
     _RULES.append(function)
+    return function
+
+
+def _rule_of_operations(function: RuleOfOperations) -> RuleOfOperations:
+    _RULES_OF_OPERATIONS.append(function)
     return function
 
 
@@ -146,6 +152,14 @@ def find(evidence: Evidence) -> list[Finding]:
         findings = _eager_operations(evidence)
     if not findings:
         findings = _growing_memory(evidence)
+    return sorted(findings, key=lambda one: -one.share)
+
+
+def find_in_operations(evidence: Evidence, operations: Operations) -> list[Finding]:
+    """Return what a recorded pass says of a loop in which `find` finds nothing."""
+    findings = []
+    for rule in _RULES_OF_OPERATIONS:
+        findings += rule(evidence, operations)
     return sorted(findings, key=lambda one: -one.share)
 
 
@@ -308,11 +322,9 @@ def _builds(evidence: Evidence) -> list[Finding]:
     traces = sum(_traced(event) for event in first_calls)
     alive = _alive(evidence)
     least = 0.0
-    if alive:
-        least = 1.5 if evidence.passes > 1 else 0.0
-    elif evidence.passes > 1:
+    if evidence.passes > 1:
         # What a constructor takes is a part of the cost, and the rest of it is no operation either.
-        least = min(0.5, 1 - evidence.operations_share)
+        least = 1.5 if alive else min(0.5, 1 - evidence.operations_share)
     if built and compiled:
         change = (
             "# once, before the loop\n"
@@ -804,7 +816,7 @@ def _saves(evidence: Evidence) -> list[Finding]:
 _DECORATED_STEP = (
     "@tf.function  # once, before the loop\n"
     "def train_step(rows, targets):\n"
-    "    ...  # the tape, the gradient, optimizer.apply"
+    "    ...  # the tape, the gradient, and optimizer.apply"
 )
 _ONE_JACOBIAN = (
     "@tf.function  # once, before the loop\n"
@@ -838,12 +850,10 @@ def _eager_updates(evidence: Evidence) -> list[Finding]:
         Finding(
             "training step is eager",
             f"{updates[0].name} applied gradients {times(len(updates), _in_passes(evidence))} "
-            f"outside of a graph, operation by operation for each variable. That took "
+            "outside of a graph, operation by operation for each variable. That took "
             f"{_part(share)}.",
             LESSONS["07"],
-            "@tf.function  # the whole step, with the optimizer in it\n"
-            "def train_step(rows, targets):\n"
-            "    ...  # the tape, the gradient, optimizer.apply",
+            _DECORATED_STEP,
             share=share,
         )
     ]
@@ -996,52 +1006,55 @@ def _half_numbers(evidence: Evidence) -> list[Finding]:
 
 
 _FEWER_UPDATES = "# larger batches: one update for more rows"
+_EVERY_WEIGHT = (
+    ": it changes every weight in each step, also the rows of an embedding that the batch does not "
+    "use"
+)
 _SPARSE_UPDATES = (
-    "\n# or, for large embeddings, an optimizer that changes only the rows of the batch:\n"
+    "# or, for large embeddings, an optimizer that changes only the rows of the batch:\n"
     "optimizer = keras.optimizers.SGD(learning_rate)  # without momentum"
 )
 
 
-@_rule
-def _optimizer(evidence: Evidence) -> list[Finding]:
-    if evidence.operations is None:
-        return []
-    scopes = {name: evidence.operations.share_of(name) for name in _names_of_optimizers()}
+@_rule_of_operations
+def _optimizer(evidence: Evidence, operations: Operations) -> list[Finding]:
+    scopes = {name: operations.share_of(name) for name in names_of_optimizers()}
     name = max(scopes, key=lambda scope: scopes[scope])
     share = scopes[name] * evidence.operations_share
     if scopes[name] < _MOST_OF_IT or share < _STARVED:
         return []
-    runs = evidence.operations.runs_by_scope[name]
+    runs = operations.runs_by_scope[name]
+    after, change = _EVERY_WEIGHT, f"{_FEWER_UPDATES}\n{_SPARSE_UPDATES}"
+    if name == "sgd":  # which changes only the rows that have a gradient
+        after, change = "", _FEWER_UPDATES
     return [
         Finding(
             "optimizer",
             f"{measured(100 * scopes[name], '%')} of the time of TensorFlow's operations went into "
-            f"{runs:,} operations of the optimizer {name}, in one pass: it changes every weight in "
-            "each step, also the rows of an embedding that the batch does not use.",
+            f"{runs:,} operations of the optimizer {name}, in one pass{after}.",
             LESSONS["07"],
-            _FEWER_UPDATES if name == "sgd" else _FEWER_UPDATES + _SPARSE_UPDATES,
+            change,
             share=share,
         )
     ]
 
 
-def _names_of_optimizers() -> set[str]:
+def names_of_optimizers() -> set[str]:
     """Return the names that Keras gives to what its optimizers compute."""
     import keras
+    from keras.src.utils.naming import to_snake_case
 
     kinds = [kind for kind in vars(keras.optimizers).values() if isinstance(kind, type)]
-    return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in kinds}
+    return {to_snake_case(kind.__name__) for kind in kinds}
 
 
-@_rule
-def _costly_metrics(evidence: Evidence) -> list[Finding]:
-    if evidence.operations is None:
-        return []
-    part = evidence.operations.share_of(watch.METRICS)
+@_rule_of_operations
+def _costly_metrics(evidence: Evidence, operations: Operations) -> list[Finding]:
+    part = operations.share_of(watch.METRICS)
     share = part * evidence.operations_share
     if part < _MOST_OF_IT or share < _STARVED:
         return []
-    runs = evidence.operations.runs_by_scope[watch.METRICS]
+    runs = operations.runs_by_scope[watch.METRICS]
     return [
         Finding(
             "metrics",
@@ -1056,11 +1069,9 @@ def _costly_metrics(evidence: Evidence) -> list[Finding]:
     ]
 
 
-@_rule
-def _checked_numerics(evidence: Evidence) -> list[Finding]:
-    if evidence.operations is None:
-        return []
-    part = evidence.operations.share_of_types("DebugNumericSummaryV2", "CheckNumericsV2")
+@_rule_of_operations
+def _checked_numerics(evidence: Evidence, operations: Operations) -> list[Finding]:
+    part = operations.share_of_types("DebugNumericSummaryV2", "CheckNumericsV2")
     share = part * evidence.operations_share
     if share < _WAITS:
         return []
@@ -1077,16 +1088,14 @@ def _checked_numerics(evidence: Evidence) -> list[Finding]:
     ]
 
 
-@_rule
-def _mapped_in_graphs(evidence: Evidence) -> list[Finding]:
-    if evidence.operations is None:
-        return []
-    part = evidence.operations.share_of(_MAP)
+@_rule_of_operations
+def _mapped_in_graphs(evidence: Evidence, operations: Operations) -> list[Finding]:
+    part = operations.share_of(_MAP)
     share = part * evidence.operations_share
     if part < _MOST_OF_IT or share < _STARVED:
         return []
-    runs = evidence.operations.runs_by_scope[_MAP]
-    if evidence.operations.by_scope[_MAP] > _SMALL_OPERATION * runs:
+    runs = operations.runs_by_scope[_MAP]
+    if operations.by_scope[_MAP] > _SMALL_OPERATION * runs:
         return []
     return [
         Finding(
@@ -1101,15 +1110,14 @@ def _mapped_in_graphs(evidence: Evidence) -> list[Finding]:
     ]
 
 
-@_rule
-def _waits_in_graphs(evidence: Evidence) -> list[Finding]:
-    found = evidence.operations
-    if found is None or found.share_of_waiting < _STARVED or evidence.of(watch.NEXT):
+@_rule_of_operations
+def _waits_in_graphs(evidence: Evidence, operations: Operations) -> list[Finding]:
+    if operations.share_of_waiting < _STARVED or evidence.of(watch.NEXT):
         return []
-    share = min(found.share_of_waiting, SURE)
-    waited = f"took {found.elements:,} elements from a dataset, and waited for {_part(share)}"
-    calls = found.calls_of_pipelines
-    if calls < _MANY_ELEMENTS * found.elements:
+    share = min(operations.share_of_waiting, SURE)
+    elements, calls = operations.elements, operations.calls_of_pipelines
+    waited = f"took {elements:,} elements from a dataset, and waited for {_part(share)}"
+    if calls < _MANY_ELEMENTS * elements:
         change = (
             "dataset = dataset.map(f, num_parallel_calls=tf.data.AUTOTUNE).prefetch(1)\n"
             "# or prepare the data once: dataset.save(path), and tf.data.Dataset.load(path)"
@@ -1126,8 +1134,8 @@ def _waits_in_graphs(evidence: Evidence) -> list[Finding]:
     return [
         Finding(
             "map before batch",
-            f"The functions of a pipeline were called {calls:,} times for {found.elements:,} "
-            f"batches, once for each row. A graph, such as the step of fit, {waited}.",
+            f"The functions of a pipeline were called {calls:,} times for {elements:,} batches. A "
+            f"graph, such as the step of fit, {waited}.",
             LESSONS["06"],
             "dataset = dataset.batch(32).map(f)  # batch first, and let f work on a whole batch\n"
             "# from_generator: let the generator yield whole batches",
@@ -1162,26 +1170,25 @@ def constant_inputs(evidence: Evidence) -> str:
     return ""
 
 
-def cheaper_products(evidence: Evidence) -> list[str]:
+def cheaper_products(evidence: Evidence, operations: Operations) -> list[str]:
     """Return what could make the products of matrices cheaper, where these are the cost.
 
     Whether the numbers may be less exact, or where a table is, nobody can tell from the graphs.
     """
-    operations = evidence.operations
-    if operations is None or operations.share_of_types("MatMul", "Conv2D", "Einsum") < _MOST_OF_IT:
+    if operations.share_of_types(*watch.PRODUCTS) < _MOST_OF_IT:
         return []
     sentences = []
     if evidence.seen.products_in_float64:
         sentences.append(
-            f"{evidence.seen.products_in_float64:,} products in the graphs are of float64: with "
-            "float32 they take about half the time, where seven digits are enough. A NumPy array "
-            "is of float64 unless it is told otherwise."
+            f"Products in float64 in the graphs: {evidence.seen.products_in_float64:,}. With "
+            "float32 large ones take a part of the time: try it where seven digits are enough. A "
+            "NumPy array is of float64 unless it is told otherwise."
         )
     if evidence.seen.products_with_one_hot:
         sentences.append(
-            f"{evidence.seen.products_with_one_hot:,} products in the graphs have tf.one_hot as a "
-            "factor: tf.gather(table, ids), or an Embedding, takes the same rows of the table "
-            "without a product."
+            f"Products with tf.one_hot in the graphs: {evidence.seen.products_with_one_hot:,}. "
+            "tf.gather(table, ids), or an Embedding, takes the same rows without one, and much "
+            "sooner where the table is large."
         )
     return sentences
 

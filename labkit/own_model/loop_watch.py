@@ -60,7 +60,7 @@ _LOOK_EVERY = 0.1  # seconds: how much memory the process has
 METRICS = "metrics_of_compile"  # the name of what they compute, in graphs
 LARGE = 256 * 1024  # bytes: copying fewer takes microseconds
 _MANY_NUMBERS = 256  # in a list: to make it a tensor takes some ten microseconds
-_PRODUCTS = {"MatMul", "BatchMatMulV2", "Conv2D", "Einsum"}
+PRODUCTS = {"MatMul", "BatchMatMulV2", "Conv2D", "Einsum"}  # types of operations
 _SAME_NUMBERS = {"Reshape", "Identity", "Cast"}  # as their first input
 _SIZE_OF_TEXT = 16  # bytes: that of a string varies, and TensorFlow's is 0
 _SAMPLED = 1024  # numbers of an array that are compared before all of them are
@@ -423,7 +423,7 @@ class Watch:
         """Note a product of matrices in a graph that could be cheaper."""
         import tensorflow as tf
 
-        if operation.type not in _PRODUCTS or not operation.outputs:
+        if operation.type not in PRODUCTS or not operation.outputs:
             return
         if operation.outputs[0].dtype == tf.float64:
             self.seen.products_in_float64 += 1

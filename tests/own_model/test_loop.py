@@ -28,7 +28,13 @@ from labkit.measure.processor import ProcessorMeter, ProcessorUse
 from labkit.measure.profile import OPERATIONS, OTHER_PYTHON
 from labkit.own_model import loop as module
 from labkit.own_model import loop_operations, loop_watch
-from labkit.own_model.loop_findings import LESSONS, Evidence, find, what_changed
+from labkit.own_model.loop_findings import (
+    LESSONS,
+    Evidence,
+    find,
+    names_of_optimizers,
+    what_changed,
+)
 from labkit.own_model.loop_waits import busiest_function, longest_wait
 from labkit.own_model.loop_watch import LARGE, Event, Seen
 
@@ -110,6 +116,13 @@ def test_where_the_arithmetic_is_the_cost_its_operations_are_named():
     assert "Of the time of TensorFlow's operations: MatMul" in repr(found), found
 
 
+@pytest.mark.parametrize("kind", ["Adam", "AdamW", "RMSprop", "SGD", "Nadam", "Lamb"])
+def test_an_optimizer_of_keras_is_known_by_the_name_of_its_operations(kind):
+    name = getattr(keras.optimizers, kind)().name
+    found = loop_operations.summary([(f"step/{name}/Sqrt:Sqrt", 1.0)], 1.0)
+    assert set(found.by_scope) & names_of_optimizers(), name
+
+
 def products_of(dtype):
     """Return a loop of products that is traced in its first pass."""
     square = tf.random.normal((700, 700), dtype=dtype)
@@ -119,7 +132,7 @@ def products_of(dtype):
 
 def test_products_in_float64_are_told_and_are_no_finding():
     found = own_model.diagnose_loop(products_of(tf.float64))
-    assert found.findings == [] and "1 products in the graphs are of float64" in repr(found), found
+    assert found.findings == [] and "Products in float64 in the graphs: 1." in repr(found), found
     assert "float64" not in repr(own_model.diagnose_loop(products_of(tf.float32)))
 
 
