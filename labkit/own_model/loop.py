@@ -30,6 +30,7 @@ from .loop_findings import (
     find,
     find_in_operations,
     uses_models,
+    whole_sorts,
 )
 from .loop_operations import operations_of
 from .loop_waits import OUTSIDE_TENSORFLOW, Busiest, Wait, busiest_function, longest_wait
@@ -375,7 +376,8 @@ def _findings_in_operations(
     findings = find_in_operations(evidence, operations)
     if not findings:
         words = [operations.in_words(uses_models(evidence)), constant_inputs(evidence)]
-        notes += [line for line in [*words, *cheaper_products(evidence, operations)] if line]
+        words += [*cheaper_products(evidence, operations), whole_sorts(evidence, operations)]
+        notes += [line for line in words if line]
     return findings
 
 

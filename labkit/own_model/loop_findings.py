@@ -23,6 +23,7 @@ LESSONS = {
     "10": "10_saved_models.ipynb",
     "11": "11_loading_in_a_loop.ipynb",
     "12": "12_swap_while_serving.ipynb",
+    "13": "13_make_it_fast.ipynb",
     "14": "14_many_callers.ipynb",
 }
 MANY = 3  # times: what happens less often is no habit of the loop
@@ -995,8 +996,12 @@ def _half_numbers(evidence: Evidence) -> list[Finding]:
             "float16 on a CPU",
             f"The model computes in float16, which a CPU has to imitate: {len(calls):,} calls of "
             f"it took {_part(evidence.share(calls))}.",
-            LESSONS["14"],
-            'keras.config.set_dtype_policy("float32")  # before the model is built or loaded',
+            LESSONS["13"],
+            'keras.config.set_dtype_policy("float32")  # before the model is built\n'
+            "# or, of a model that exists, another one, which then gets its weights:\n"
+            'json = model.to_json().replace("mixed_float16", "float32")\n'
+            "plain = keras.models.model_from_json(json)\n"
+            "plain.set_weights(model.get_weights())",
             share=evidence.share(calls),
         )
     ]
@@ -1193,6 +1198,16 @@ def cheaper_products(evidence: Evidence, operations: Operations) -> list[str]:
     return sentences
 
 
+def whole_sorts(evidence: Evidence, operations: Operations) -> str:
+    """Return that a part of a sort may be enough, in a sentence, where sorts are the cost."""
+    if not evidence.seen.whole_sorts or operations.share_of_types(watch.SORT) < _MOST_OF_IT:
+        return ""
+    return (
+        f"Sorts of all numbers along an axis in the graphs: {evidence.seen.whole_sorts:,}. Where "
+        "you use the first few only, tf.math.top_k(x, k=20) finds them without the rest."
+    )
+
+
 def uses_models(evidence: Evidence) -> bool:
     """Return whether the loop calls or trains a model of Keras."""
     return bool(evidence.of(*_OF_MODELS))
@@ -1379,7 +1394,7 @@ def _copies(evidence: Evidence) -> list[Finding]:
         Finding(
             "array copied again",
             f"{what} copied into a tensor {times(largest.times)}, in {duration(largest.seconds)}.",
-            LESSONS["14"],
+            LESSONS["05"],
             "rows = tf.constant(rows)  # once, before the loop",
             share=min(seconds / max(all_seconds, 1e-9), 1.0),
         )
@@ -1398,7 +1413,7 @@ def _interpreters(evidence: Evidence) -> list[Finding]:
             "interpreter prepared in the loop",
             f"For {len(invoked):,} answers, {len(made):,} LiteRT interpreters were made and "
             f"allocate_tensors was called {times(len(allocated))}.",
-            LESSONS["14"],
+            LESSONS["13"],
             "interpreter.allocate_tensors()  # once, before the loop",
             share=max(evidence.share(made + allocated), NOTICED),
         )

@@ -61,6 +61,7 @@ METRICS = "metrics_of_compile"  # the name of what they compute, in graphs
 LARGE = 256 * 1024  # bytes: copying fewer takes microseconds
 _MANY_NUMBERS = 256  # in a list: to make it a tensor takes some ten microseconds
 PRODUCTS = {"MatMul", "BatchMatMulV2", "Conv2D", "Einsum"}  # types of operations
+SORT = "TopKV2"
 _SAME_NUMBERS = {"Reshape", "Identity", "Cast"}  # as their first input
 _SIZE_OF_TEXT = 16  # bytes: that of a string varies, and TensorFlow's is 0
 _SAMPLED = 1024  # numbers of an array that are compared before all of them are
@@ -194,6 +195,8 @@ class Seen:
         Processes that were forked after TensorFlow had computed something.
     products_in_float64, products_with_one_hot : int
         Of matrices, in the graphs that were traced.
+    whole_sorts : int
+        Sorts of all numbers along an axis, in the graphs that were traced.
     records_itself : bool
         Whether it uses TensorFlow's profiler, which records once at a time.
     memory : list of (int, int)
@@ -209,6 +212,7 @@ class Seen:
     records_itself: bool = False
     products_in_float64: int = 0
     products_with_one_hot: int = 0
+    whole_sorts: int = 0
     memory: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -418,6 +422,7 @@ class Watch:
             event.traces.append(Trace(plain_name(concrete.graph.name), inputs_in_words(concrete)))
         for operation in concrete.graph.get_operations():
             self._look_at_product(operation)
+            self._look_at_sort(operation)
 
     def _look_at_product(self, operation: Any) -> None:
         """Note a product of matrices in a graph that could be cheaper."""
@@ -432,6 +437,18 @@ class Watch:
                 factor = factor.op.inputs[0]
             if factor.op.type == "OneHot":
                 self.seen.products_with_one_hot += 1
+
+    def _look_at_sort(self, operation: Any) -> None:
+        """Note where a graph sorts all numbers along an axis, as tf.sort and tf.argsort do."""
+        import tensorflow as tf
+
+        if operation.type != SORT:
+            return
+        numbers, count = operation.inputs
+        wanted = tf.get_static_value(count)
+        # Where the length is not known, tf.sort computes it; one that was asked for is a constant.
+        if wanted is None or int(wanted) == numbers.shape[-1]:
+            self.seen.whole_sorts += 1
 
     def _time_traces(self, module: Any) -> None:
         """Add up how long the traces of each event take, those inside others included once."""
@@ -888,9 +905,13 @@ def _of_dataset(kind: str, name: str) -> Callable[..., Event | None]:
 
 
 def _policy(layer: Any) -> str:
-    """Return in which number type a layer, or the last one of a model, computes."""
+    """Return in which number type a layer, or the last one of a model, computes.
+
+    Of a model with mixed precision that is float16: its last layer often computes in float32.
+    """
     parts = getattr(layer, "layers", None) or [layer]
-    return str(getattr(parts[-1], "compute_dtype", ""))
+    types = [str(getattr(part, "compute_dtype", "")) for part in parts]
+    return "float16" if "float16" in types else types[-1]
 
 
 def _of_object(kind: str) -> Callable[..., Event]:

@@ -187,6 +187,7 @@ def each_agent_has_a_step():
 def computes_in_float16():
     policy = keras.DTypePolicy("mixed_float16")
     layers = [keras.layers.Dense(256, dtype=policy) for _ in range(4)]
+    layers.append(keras.layers.Dense(1, dtype="float32"))  # as the guide on mixed precision has it
     model = keras.Sequential([keras.Input((256,)), *layers])
     many = lab.models.random_rows(500, inputs=256)
     return lambda: model.predict(many, batch_size=250, verbose=0)

@@ -4,6 +4,7 @@ import cProfile
 import gc
 import inspect
 import pstats
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from unittest.mock import patch
 
 import keras
 import loops
+import nbformat
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -27,7 +29,7 @@ from labkit.__main__ import main
 from labkit.measure.processor import ProcessorMeter, ProcessorUse
 from labkit.measure.profile import OPERATIONS, OTHER_PYTHON
 from labkit.own_model import loop as module
-from labkit.own_model import loop_operations, loop_watch
+from labkit.own_model import loop_findings, loop_operations, loop_watch
 from labkit.own_model.loop_findings import (
     LESSONS,
     Evidence,
@@ -142,6 +144,22 @@ def test_a_product_with_one_hot_is_told():
     ids = tf.range(2_000)
     found = own_model.diagnose_loop(lambda: [rows(ids) for _ in range(5)])
     assert "tf.gather(table, ids)" in repr(found), found
+
+
+@pytest.mark.parametrize("length", [40_000, None])
+def test_a_sort_of_everything_is_told_and_top_k_is_not(length):
+    spec = [tf.TensorSpec((16, length), tf.float32)]
+    scores = tf.random.normal((16, 40_000))
+
+    def best(x):
+        return tf.argsort(x, direction="DESCENDING")[:, :20]
+
+    ranked = tf.function(best, input_signature=spec)
+    found = own_model.diagnose_loop(lambda: [ranked(scores) for _ in range(5)])
+    assert "tf.math.top_k(x, k=20)" in repr(found), found
+
+    top = tf.function(lambda x: tf.math.top_k(x, k=20).indices, input_signature=spec)
+    assert "top_k" not in repr(own_model.diagnose_loop(lambda: [top(scores) for _ in range(60)]))
 
 
 def test_where_a_pipeline_computes_in_python_is_told():
@@ -811,3 +829,39 @@ def test_interpreters_of_a_program_are_seen(tmp_path, capsys):
     path.write_text(LITERT, encoding="utf-8")
     _, said = run_here(capsys, path, "--budget", "1")
     assert "4 LiteRT interpreters were made" in said.out
+
+
+# A word of the lesson that a finding names: by it one sees that the lesson speaks of it.
+WORDS = {
+    "array copied again": "copies",
+    "eager calls": "model(row)",
+    "float16 on a CPU": "16 bits",
+    "fork": "fork",
+    "garbage collected in the loop": "gc.collect",
+    "graphs stay alive": "graphs",
+    "interpreter prepared in the loop": "allocate_tensors",
+    "interpreter shared": "interpreter",
+    "map before batch": "batch",
+    "map_fn in the graph": "map_fn",
+    "metric updated outside the graph": "metric",
+    "model compiled in the loop": "compile",
+    "model loaded in the loop": "load",
+    "model saved in the loop": "save",
+    "optimizer": "optimizer",
+    "rows one by one": "one call for all",
+    "sessions made": "session",
+    "variables made in the loop": "variable",
+    "waits for the pipeline": "prefetch",
+}
+
+
+@pytest.mark.parametrize("cause", WORDS)
+def test_the_lesson_that_a_finding_names_speaks_of_it(cause):
+    source = Path(loop_findings.__file__).read_text(encoding="utf-8")
+    numbers = rf'"{cause}",(?:(?!Finding\().)*?LESSONS\["(\d+)"\]'
+    found = re.findall(numbers, source, re.DOTALL)
+    assert found
+    for number in found:
+        lesson = nbformat.read(ROOT / "notebooks" / LESSONS[number], as_version=4)
+        text = " ".join(cell.source for cell in lesson.cells).lower()
+        assert WORDS[cause].lower() in text, number
