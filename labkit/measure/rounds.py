@@ -39,7 +39,7 @@ COLLECT_EVERY = 0.5  # seconds, outside the samples
 LOOK_FROM = 4
 LOOK_AFTER = 1.2
 BEYOND = 5  # times the budget: where lessons run as tests, a run that is not decided ends there,
-MOST_SLOWED = 6  # or so many times later, if others took the processor
+MOST_SLOWED = 12  # or so many times later, if others took the processor
 LAZY_KINDS = {"DatasetV2", "generator", "coroutine", "map", "filter", "zip"}
 COARSE = 0.05  # share of samples that equal the one before: more, and the clock is too coarse
 
