@@ -82,7 +82,7 @@ def client(
     """Return an nbclient for `notebook` in `folder` that stores only what every run repeats."""
     return NotebookClient(
         notebook,
-        timeout=300,
+        timeout=480,  # as --nbval-cell-timeout in pyproject.toml
         startup_timeout=180,
         kernel_name="python3",
         kernel_manager_class=_OwnKernel,
