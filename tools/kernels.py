@@ -23,6 +23,7 @@ SHELL: dict[str, str | None] = {
     "MATPLOTLIBRC": None,
     "MPLBACKEND": None,
 }
+MOST_FOR_A_CELL = 480  # seconds, as --nbval-cell-timeout in pyproject.toml, which says why
 # None: the variable is not set, whatever the shell says.
 VARIABLES: dict[str, str | None] = {
     "LABKIT_STRICT": "1",  # a failed check or a claim without a sentence stops the lesson
@@ -82,7 +83,7 @@ def client(
     """Return an nbclient for `notebook` in `folder` that stores only what every run repeats."""
     return NotebookClient(
         notebook,
-        timeout=480,  # as --nbval-cell-timeout in pyproject.toml
+        timeout=MOST_FOR_A_CELL,
         startup_timeout=180,
         kernel_name="python3",
         kernel_manager_class=_OwnKernel,

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from kernels import kernel_environment
+from kernels import MOST_FOR_A_CELL, kernel_environment
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns
@@ -140,7 +140,7 @@ def run_lesson(lesson: Path, python: Path) -> NotebookNode:
         client = NotebookClient(
             notebook,
             kernel_name="other-version",
-            timeout=300,
+            timeout=MOST_FOR_A_CELL,
             startup_timeout=180,
             allow_errors=True,
             store_widget_state=False,

@@ -426,10 +426,10 @@ class Watch:
 
     def _look_at_product(self, operation: Any) -> None:
         """Note a product of matrices in a graph that could be cheaper."""
-        import tensorflow as tf
-
         if operation.type not in PRODUCTS or not operation.outputs:
             return
+        import tensorflow as tf
+
         if operation.outputs[0].dtype == tf.float64:
             self.seen.products_in_float64 += 1
         for factor in operation.inputs:
@@ -440,15 +440,18 @@ class Watch:
 
     def _look_at_sort(self, operation: Any) -> None:
         """Note where a graph sorts all numbers along an axis, as tf.sort and tf.argsort do."""
-        import tensorflow as tf
-
         if operation.type != SORT:
             return
+        import tensorflow as tf
+
         numbers, count = operation.inputs
         wanted = tf.get_static_value(count)
-        # Where the length is not known, tf.sort computes it; one that was asked for is a constant.
-        if wanted is None or int(wanted) == numbers.shape[-1]:
-            self.seen.whole_sorts += 1
+        if wanted is not None:
+            is_whole = int(wanted) == numbers.shape[-1]
+        else:  # tf.sort takes the length from the shape when it runs, a constant where it is known
+            is_slice = count.op.type == "StridedSlice"
+            is_whole = is_slice and count.op.inputs[0].op.type in ("Shape", "Const")
+        self.seen.whole_sorts += is_whole
 
     def _time_traces(self, module: Any) -> None:
         """Add up how long the traces of each event take, those inside others included once."""

@@ -42,6 +42,7 @@ from nbval.plugin import (
 
 sys.path.insert(0, str(hub_settings.COURSE / "tools"))
 import kernels
+import versions
 
 SANITIZE = hub_settings.COURSE / "tests" / "nbval_sanitize.cfg"
 # What nbval itself does not compare.
@@ -100,15 +101,8 @@ def difference(cell: Any, result: hub_client.Result, compare: Comparison) -> str
     found = coalesce_streams([nbformat.from_dict(output) for output in result.outputs])
     if compare.compare_outputs(found, coalesce_streams(cell.outputs)):
         return ""
-    return " ".join([*compare.comparison_traceback, f"; as it was printed: {printed(found)!r}"])
-
-
-def printed(outputs: list[Any]) -> str:
-    """Return the text of outputs with its figures, which a comparison leaves out."""
-    texts = []
-    for output in outputs:
-        texts.append(output.get("text") or output.get("data", {}).get("text/plain", ""))
-    return "".join(texts)
+    printed = " | ".join(versions.texts(SimpleNamespace(outputs=found), []))
+    return " ".join([*compare.comparison_traceback, f"; as it was printed: {printed}"])
 
 
 # ---- what is measured ----

@@ -94,7 +94,8 @@ def test_a_measured_figure_may_differ_and_a_verdict_may_not(load_test):
     right = result("✓ S0-2 holds here\n  measured: ≈0.2× [0.1, 0.3]")
     wrong = result("? S0-2 is undecided here\n  measured: ≈0.2× [0.1, 0.3]")
     assert load_test.difference(cell, right, compare) == ""
-    assert "undecided" in load_test.difference(cell, wrong, compare)
+    said = load_test.difference(cell, wrong, compare)
+    assert "undecided" in said and said.endswith("measured: ≈0.2× [0.1, 0.3]"), said
     assert load_test.difference(cell, hub_client.Result("ok", 7, []), compare)
     closed, opened = "<details><p>≈1×</p></details>", "<details open><p>≈2×</p></details>"
     assert load_test.difference(stored(opened), result(closed), compare) == ""

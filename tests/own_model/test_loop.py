@@ -161,6 +161,12 @@ def test_a_sort_of_everything_is_told_and_top_k_is_not(length):
     top = tf.function(lambda x: tf.math.top_k(x, k=20).indices, input_signature=spec)
     assert "top_k" not in repr(own_model.diagnose_loop(lambda: [top(scores) for _ in range(60)]))
 
+    spec.append(tf.TensorSpec((), tf.int32))
+    asked = tf.function(lambda x, k: tf.math.top_k(x, k=k).indices, input_signature=spec)
+    twenty = tf.constant(20)
+    found = own_model.diagnose_loop(lambda: [asked(scores, twenty) for _ in range(60)])
+    assert "top_k" not in repr(found), found
+
 
 def test_where_a_pipeline_computes_in_python_is_told():
     model = loops.small_model(compiled=True)
