@@ -48,7 +48,9 @@ class Count(Result):
     graph_ops : int
         Operations added to graphs, of any kind.
     python_calls : int
-        Calls of Python functions in this thread. The same with the same versions, on every machine.
+        Calls of Python functions in this thread. The same with the same versions, on every machine,
+        but for code that depends on the order of a set, which Python draws for each process unless
+        ``PYTHONHASHSEED`` is set: those of a trace, `predict` or `fit` move by about a percent.
     session_runs : int
         TF1: calls of ``Session.run`` and of functions from ``make_callable``.
     model_loads : int

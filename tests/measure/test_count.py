@@ -2,7 +2,9 @@
 
 import cProfile
 import gc
+import os
 import pstats
+import subprocess
 import sys
 import threading
 from collections import Counter, namedtuple
@@ -549,3 +551,30 @@ def test_the_table_shows_what_is_not_zero_and_the_traces():
     n = counted(lambda: fresh()(tf.constant(1.0)))
     assert "graph operations" in repr(n) and "session runs" not in repr(n)
     assert n.plot().caption == "1 calls: 1 traced."
+
+
+COUNTS_OF_A_PROCESS = """
+import labkit as lab
+model, row = lab.models.service(), lab.models.random_rows(1, inputs=20)
+for call in (model, lambda row: model.predict(row, verbose=0)):
+    call(row)
+    with lab.count() as n:
+        call(row)
+    print(n.python_calls)
+"""
+
+
+def test_processes_differ_by_about_a_percent_where_python_orders_sets_and_nowhere_else():
+    seen = []
+    for seed in ("1", "3"):
+        told = subprocess.run(
+            [sys.executable, "-c", COUNTS_OF_A_PROCESS],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        seen.append([int(line) for line in told.stdout.splitlines()])
+    direct, predicting = zip(*seen, strict=True)
+    assert len(set(direct)) == 1
+    assert max(predicting) < 1.02 * min(predicting)

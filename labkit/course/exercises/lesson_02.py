@@ -25,7 +25,8 @@ COST = "What does one row cost?"
 ROWS = "More rows in a call"
 LAYERS = "More layers, or wider ones"
 INPUTS = 20  # numbers per row of the service
-EXACT = 5e-3  # counts are the same everywhere; a call divided by 100 layers is as near as that
+# The calls of model(x) are the same everywhere; a call divided by 100 layers is as near as that.
+EXACT = 5e-3
 # How often a stream is asked after its end: itertools.zip_longest does it for each row of a batch.
 MOST_ASKED = 100
 
