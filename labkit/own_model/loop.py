@@ -29,6 +29,7 @@ from .loop_findings import (
     constant_inputs,
     find,
     find_in_operations,
+    notes_of,
     uses_models,
     whole_sorts,
 )
@@ -40,12 +41,12 @@ MOST_PASSES = 5
 _LOOP = "loop"
 _STOPPED = "Stopped before the loop had done anything."
 _ONE_PASS = (
-    "One pass only: what is done once, such as a first trace, is not told from what is "
+    "One pass only: what is done once, such as a first trace, cannot be told apart from what is "
     "done each time. A shorter pass tells more."
 )
 _NO_PROFILE = (
-    "There was no time to profile one more pass, without which eager calls are not told from "
-    "arithmetic: give a larger budget."
+    "There was no time to profile one more pass, which tells eager calls from arithmetic: give a "
+    "larger budget."
 )
 _RECORDED = 2  # times as long as a pass takes one that TensorFlow's profiler records, or longer
 _NOT_RECORDED = (
@@ -55,8 +56,8 @@ _NOT_RECORDED = (
 # Seconds: a million operations, which some pipelines run in two, take TensorFlow ten to write down.
 _LONGEST_RECORDED = 4
 _TOO_LONG_TO_RECORD = (
-    "A shorter pass, such as a few steps in place of an epoch, could be recorded, which tells "
-    "TensorFlow's operations apart."
+    "A pass is too long to record TensorFlow's operations one by one: with a shorter one, such as "
+    "a few steps in place of an epoch, you see which of them take the time."
 )
 _VISIBLE = 0.15  # share of the time
 _MOSTLY = 0.6  # share of the time: of a smaller part one cannot say that it is the cost
@@ -311,6 +312,7 @@ def _diagnosed(
         operations_share=profile.share(OPERATIONS),
     )
     findings = find(evidence)
+    notes += notes_of(evidence)
     if not findings and profile.is_of_operations and not is_program:
         left = budget - (time.perf_counter() - begin)
         findings = _findings_in_operations(loop, evidence, notes, left)

@@ -30,6 +30,9 @@ MANY = 3  # times: what happens less often is no habit of the loop
 FEW_ROWS = 32  # one batch of predict: with fewer rows per call the call itself is what costs
 NOTICED = 0.05  # share of the time: less is not worth a change
 _WAITS = 0.2  # share of the time: a pipeline that reads ahead in time takes less
+_MANY_MODELS = 6  # in one run: from here on the graphs that they leave are worth a change, too
+_WORTH_A_CHANGE = 0.3  # share of the time
+_COMPUTES = 0.4  # share of the time: a generator that takes less may overlap with what it feeds
 MOSTLY_PYTHON = 0.4  # share of the time: an eager call that spends more in Python is small
 _USES = (watch.FIT, watch.BATCH, watch.PREDICT, watch.LAYER, watch.FUNCTION, watch.GRADIENT)
 _OF_MODELS = (watch.PREDICT, watch.FIT, watch.BATCH, watch.LAYER)
@@ -164,6 +167,25 @@ def find_in_operations(evidence: Evidence, operations: Operations) -> list[Findi
     return sorted(findings, key=lambda one: -one.share)
 
 
+def notes_of(evidence: Evidence) -> list[str]:
+    """Return what is no cause in a program that makes one pass, and is one in another program."""
+    notes = []
+    loaded = _prepared(evidence, watch.LOAD)
+    if evidence.share(loaded) >= NOTICED:
+        notes.append(
+            f"Each pass loads {loaded[0].name} once, before it uses it, which takes "
+            f"{_part(evidence.share(loaded))}: where your program makes many passes, load it "
+            "before the first."
+        )
+    few = _few_builds(evidence)
+    if few:
+        notes.append(
+            f"{len(few)} models are built in this run, which is worth a change only with many "
+            "more of them, or with less training on each."
+        )
+    return notes
+
+
 def times(number: float, words: str = "") -> str:
     """Return a count in words: "once", or "1,000 times"."""
     text = "once" if number == 1 else f"{number:,.0f} times"
@@ -285,7 +307,8 @@ def _again_and_again(evidence: Evidence, kind: str) -> list[Event]:
     """
     made = evidence.at_one_place(evidence.of(kind), _habit(evidence))
     if evidence.passes > 1:
-        return made
+        prepared = _prepared(evidence, kind)
+        return [event for event in made if event not in prepared]
     places = {event.place for event in made}
     used: Counter[str] = Counter()
     waiting: set[str] = set()
@@ -296,6 +319,24 @@ def _again_and_again(evidence: Evidence, kind: str) -> list[Event]:
             used.update(waiting)
             waiting.clear()
     return [event for event in made if used[event.place] >= MANY]
+
+
+def _prepared(evidence: Evidence, kind: str) -> list[Event]:
+    """Return what each pass makes once, first, and then uses again and again: it is in no loop.
+
+    Unless graphs stay alive: then a pass is not over when it ends.
+    """
+    if evidence.passes == 1 or evidence.graphs_per_pass >= 1:
+        return []
+    in_pass = Counter((event.in_pass, event.place) for event in evidence.of(kind))
+    uses: Counter[int] = Counter()
+    found = []
+    for event in reversed(evidence.steady):
+        uses[event.in_pass] += event.kind in _USES
+        is_only = event.kind == kind and in_pass[event.in_pass, event.place] == 1
+        if is_only and uses[event.in_pass] >= MANY:
+            found.append(event)
+    return found
 
 
 def _first_calls_of_loaded(evidence: Evidence) -> list[Event]:
@@ -310,11 +351,10 @@ def _first_calls_of_loaded(evidence: Evidence) -> list[Event]:
 def _builds(evidence: Evidence) -> list[Finding]:
     built = _again_and_again(evidence, watch.BUILD)
     compiled = _again_and_again(evidence, watch.COMPILE)
-    if not built and not compiled:
+    if (not built and not compiled) or _few_builds(evidence):
         return []
-    first_calls = [e for e in evidence.of(watch.FIT, watch.BATCH, watch.PREDICT) if _traced(e)]
-    cost = evidence.share([*built, *compiled])
-    cost += sum(event.trace_seconds for event in first_calls) / max(evidence.seconds, 1e-9)
+    first_calls = _first_calls(evidence)
+    cost = _cost_of_new_models(evidence, [*built, *compiled])
     counts = []
     if built:
         counts.append(f"{len(built):,} models were built")
@@ -330,11 +370,14 @@ def _builds(evidence: Evidence) -> list[Finding]:
         change = (
             "# once, before the loop\n"
             "model.compile(...)\n"
+            "model.optimizer.build(model.trainable_variables)\n"
             "start = model.get_weights()\n"
+            "slots = [variable.numpy() for variable in model.optimizer.variables]\n"
             "# in the loop: begin again with the weights, not with a new model\n"
             "model.set_weights(start)\n"
             "for variable, value in zip(model.optimizer.variables, slots):\n"
-            "    variable.assign(value)  # slots: their values before the loop"
+            "    variable.assign(value)\n"
+            "# a seed that building the model sets has to be set here"
         )
     elif compiled:
         change = (
@@ -355,6 +398,30 @@ def _builds(evidence: Evidence) -> list[Finding]:
             share=max(cost, least),
         )
     ]
+
+
+def _first_calls(evidence: Evidence) -> list[Event]:
+    """Return the calls of models in which graphs were traced."""
+    return [e for e in evidence.of(watch.FIT, watch.BATCH, watch.PREDICT) if _traced(e)]
+
+
+def _cost_of_new_models(evidence: Evidence, made: Sequence[Event]) -> float:
+    """Return the share of the time that it took to make models, and to trace what they do."""
+    traced = sum(event.trace_seconds for event in _first_calls(evidence))
+    return evidence.share(made) + traced / max(evidence.seconds, 1e-9)
+
+
+def _few_builds(evidence: Evidence) -> list[Event]:
+    """Return the models of a single run, such as a cross-validation, if they are few and cheap.
+
+    One of them has to be built and traced anyway.
+    """
+    if evidence.passes > 1:
+        return []
+    built = _again_and_again(evidence, watch.BUILD)
+    made = [*built, *_again_and_again(evidence, watch.COMPILE)]
+    spared = _cost_of_new_models(evidence, made) * (1 - 1 / max(len(built), 1))
+    return built if 0 < len(built) < _MANY_MODELS and spared < _WORTH_A_CHANGE else []
 
 
 @_rule
@@ -388,19 +455,32 @@ def _functions_made(evidence: Evidence) -> list[Finding]:
             continue
         if evidence.passes == 1 and _are_kept(calls):
             continue
-        name = first_calls[0].name
+        made = times(len(later), _in_passes(evidence))
+        what, change = _what_is_made(first_calls[0], made)
         findings.append(
             Finding(
                 "function made in the loop",
-                f"A tf.function of {name} was made {times(len(later), _in_passes(evidence))}, and "
-                f"each was traced at its first call: {_traces(first_calls):,} graphs. That took "
-                f"{_part(evidence.share(first_calls))}.{_alive(evidence)}",
+                f"{what}, and each was traced at its first call: {_traces(first_calls):,} graphs. "
+                f"That took {_part(evidence.share(first_calls))}.{_alive(evidence)}",
                 LESSONS["03"],
-                f"{_identifier(name)} = tf.function(...)  # once, before the loop",
+                change,
                 share=evidence.share(first_calls),
             )
         )
     return findings
+
+
+def _what_is_made(call: Event, made: str) -> tuple[str, str]:
+    """Return what the loop makes so many times, a function or an object with one, and a cure."""
+    if not call.owner:
+        what = f"A tf.function of {call.name} was made {made}"
+        return what, f"{_identifier(call.name)} = tf.function(...)  # once, before the loop"
+    what = f"An object of {call.owner} was made {made}; its {call.name} is a tf.function of its own"
+    change = (
+        f"one = {call.owner}(...)  # once, before the loop: each object has graphs of its own\n"
+        f"# what differs between the objects is an argument of {call.name}, a number as a tensor"
+    )
+    return what, change
 
 
 def _are_kept(calls: Sequence[Event]) -> bool:
@@ -452,7 +532,7 @@ def _goes_on(events: Sequence[Event]) -> bool:
 _REASONS = {
     "shape": "the shape of an input changed",
     "dtype": "the dtype of an input changed",
-    "value": "a Python value changed, which is part of the graph",
+    "value": "a Python value changed, and such a value is part of the key of a graph",
     "object": "it got another object in each call",
     "structure": "the structure of its inputs changed",
 }
@@ -503,9 +583,25 @@ def _kind_of_change(whys: Sequence[str]) -> str:
 
 
 def _examples(whys: Sequence[str]) -> str:
-    """Return what two traces were made for."""
+    """Return what two traces were made for: of many arguments those that differ."""
     distinct = list(dict.fromkeys(whys))[-2:]
+    parts = [_arguments(why) for why in distinct]
+    if len({len(part) for part in parts}) == 1 and len(distinct) == 2:
+        pairs = [pair for pair in zip(*parts, strict=True) if pair[0] != pair[1]]
+        distinct = [", ".join(part) for part in zip(*pairs, strict=True)]
     return " then ".join(f"`{why}`" for why in distinct)
+
+
+def _arguments(why: str) -> list[str]:
+    """Return the arguments in the words of a key: what commas part outside of brackets."""
+    found, depth = [""], 0
+    for sign in why:
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += sign
+    return [argument.strip() for argument in found]
 
 
 @_rule
@@ -594,7 +690,9 @@ def _predict_finding(evidence: Evidence, name: str, small: Sequence[Event]) -> F
             "# or evaluate after a hundred steps, and not after each"
         )
     else:
-        change = "answer = tf.function(model)  # once, before the loop\nanswer(row)"
+        shapes = {(event.rows, *event.shape) for event in small}
+        given = "model" if len(shapes) < MANY else "model, reduce_retracing=True"
+        change = f"answer = tf.function({given})  # once, before the loop\nanswer(row).numpy()"
         if _come_from_one_array(small):
             together = "answers = model.predict(rows)  # all rows in one call\n# or, if they come "
         else:
@@ -603,7 +701,7 @@ def _predict_finding(evidence: Evidence, name: str, small: Sequence[Event]) -> F
     return Finding(
         f"{name} for few rows",
         f"{name} was called {times(len(small))} with {size} each: every call sets up a "
-        f"pipeline, {_traces(small):,} graphs in all. That took "
+        f"pipeline, {_traces(small):,} graphs in all, those of the pipelines included. That took "
         f"{_part(evidence.share(small))}.",
         LESSONS["02"],
         change,
@@ -1214,6 +1312,29 @@ def uses_models(evidence: Evidence) -> bool:
 
 
 # ---- data ----
+
+
+@_rule
+def _generators(evidence: Evidence) -> list[Finding]:
+    """Return that a pipeline gets its elements from Python, which computes them one by one."""
+    calls = evidence.of(watch.GENERATOR)
+    share = min(evidence.share(calls), SURE)
+    if len(calls) < 2 * FEW_ROWS or share < _COMPUTES or _elements(evidence):
+        return []
+    name = f", {calls[0].name}," if calls[0].name else ""
+    return [
+        Finding(
+            "generator of Python",
+            f"A pipeline asked a generator of Python{name} for an element "
+            f"{times(len(calls), _in_passes(evidence))}: to compute them took {_part(share)}. "
+            "Python computes one element at a time, whatever is read ahead.",
+            LESSONS["05"],
+            "# the generator yields what it reads; the pipeline computes, with TensorFlow\n"
+            "dataset = dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)\n"
+            "# NumPy: for a whole batch in place of an element; or once, before the loop",
+            share=share,
+        )
+    ]
 
 
 @_rule

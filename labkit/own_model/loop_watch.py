@@ -52,6 +52,7 @@ SEED = "seed"
 GROWS = "grows"  # a tensor that is joined to what the same line made last
 CHANGES = "changes"  # a tensor that is copied to change a part of what the same line made last
 PYTHON = "python"  # a function of Python that a graph or a pipeline calls
+GENERATOR = "generator"  # a generator of Python that a pipeline asks for an element
 UPDATE = "update"  # of a metric, outside of a graph
 PREPARE = "prepare"  # a layer for texts, categories or statistics that is made, or adapted
 
@@ -113,8 +114,12 @@ class Event:
         Rows of the first input.
     source : int or None
         Identity of the array that the first input is a slice of.
+    shape : tuple of int
+        Of the first input, without its rows.
     shapes : str
         Of the inputs of a function that XLA compiles.
+    owner : str
+        Of a method that became a function of TensorFlow: the class of its object.
     policy : str
         Of a model: in which number type it computes.
     seconds : float
@@ -143,7 +148,9 @@ class Event:
     thing: int = 0
     rows: int | None = None
     source: int | None = None
+    shape: tuple[int, ...] = ()
     shapes: str = ""
+    owner: str = ""
     policy: str = ""
     seconds: float = 0.0
     traces: list[Trace] = field(default_factory=list)
@@ -742,8 +749,8 @@ class Watch:
     def _watch_python_in_graphs(self) -> None:
         """Note each call of a function of the program by numpy_function or py_function.
 
-        They run in TensorFlow's threads, where a profile of the loop does not see them. Those that
-        drive a generator of a dataset are TensorFlow's own: the wait for its elements tells of it.
+        They run in TensorFlow's threads, where a profile of the loop does not see them. One of
+        TensorFlow's own drives the generator of a dataset: of it the generator is noted.
         """
         from tensorflow.python.ops import script_ops
 
@@ -754,16 +761,18 @@ class Watch:
         def called(this: Any, token: Any, *args: Any) -> Any:
             function = this.get(token)
             function = inspect.unwrap(getattr(function, "_func", function))
-            place = place_of(function)
-            if _package_of(place.rpartition(":")[0]):
+            event = Event(PYTHON, getattr(function, "__name__", "a function"))
+            event.place = place_of(function)
+            if _package_of(event.place.rpartition(":")[0]):
+                event = _of_generator(function, *args)
+            if event is None:
                 return call(this, token, *args)
             begin = time.thread_time()  # not what it waits: that overlaps with other calls
             try:
                 return call(this, token, *args)
             finally:
-                seconds = time.thread_time() - begin
-                name = getattr(function, "__name__", "a function")
-                self._keep(Event(PYTHON, name, seconds=seconds, place=place))
+                event.seconds = time.thread_time() - begin
+                self._keep(event)
 
         self._stack.enter_context(patch.object(registry, "__call__", called))
 
@@ -931,6 +940,7 @@ def _of_function(function: Any, *args: Any, **kwargs: Any) -> Event:
     place = place_of(function._python_function)
     name = getattr(function, "__name__", "") or getattr(function._python_function, "name", "f")
     event = Event(FUNCTION, plain_name(name), key=place, thing=id(function))
+    event.owner = _owner_of(function._python_function)
     event.eager = _switch_of_functions()
     _note_tensors(event, (*args, *kwargs.values()))
     if function._jit_compile:
@@ -939,11 +949,37 @@ def _of_function(function: Any, *args: Any, **kwargs: Any) -> Event:
     return _with_input(event, _first_array(args, kwargs))
 
 
+def _owner_of(function: Any) -> str:
+    """Return the class of the object that a decorated method belongs to; empty for a function."""
+    method = getattr(function, "__wrapped__", function)
+    held = getattr(getattr(method, "__self__", None), "weakrefself_target__", None)
+    owner = None if held is None else held()
+    return "" if owner is None else type(owner).__name__
+
+
 def _of_concrete(function: Any, *_: Any, **__: Any) -> Event:
     """Describe a graph that is asked for: its inputs are descriptions, and have no rows."""
     described = _of_function(function)
     described.eager = ""
     return described
+
+
+def _of_generator(function: Any, _device: Any = None, inputs: Sequence[Any] = ()) -> Event | None:
+    """Describe what a function of TensorFlow asks a generator for; None if it asks none."""
+    names = function.__code__.co_freevars if hasattr(function, "__code__") else ()
+    if "generator_state" not in names:
+        return None
+    state = function.__closure__[names.index("generator_state")].cell_contents
+    try:
+        generator = state.get_iterator(*inputs)
+    except (AttributeError, LookupError, TypeError):  # its inside is TensorFlow's
+        return None
+    code = getattr(generator, "gi_code", None)
+    if code is None:
+        return Event(GENERATOR, type(generator).__name__)
+    place = f"{code.co_filename}:{code.co_firstlineno}"
+    name = "" if _package_of(code.co_filename) else code.co_qualname
+    return Event(GENERATOR, name, place=place)
 
 
 def place_of(function: Any) -> str:
@@ -987,6 +1023,7 @@ def _with_input(event: Event, array: Any) -> Event:
     shape = getattr(array, "shape", None)
     if shape is not None and len(shape):
         event.rows = shape[0]
+        event.shape = tuple(shape[1:])
     whole = _whole_array(array)
     if whole is not None and event.rows is not None and len(whole) > event.rows:
         event.source = id(whole)

@@ -759,7 +759,7 @@ def maps_within_the_graph():
 
 
 def averages_weights_in_a_callback():
-    model = lab.models.mlp(width=512, depth=4)
+    model = lab.models.mlp(width=512, depth=12)
     model.compile("sgd", "mse")
     average = []
 
@@ -768,6 +768,39 @@ def averages_weights_in_a_callback():
             average[:] = self.model.get_weights()
 
     return lambda: model.fit(ROWS, TARGETS, batch_size=4, verbose=0, callbacks=[Average()])
+
+
+def evaluates_images_that_a_generator_prepares():
+    model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten()])
+    model.compile(loss="mse")
+    images = np.zeros((300, 24, 24, 3), np.uint8)
+
+    def prepared():
+        for image in images:
+            small = tf.image.resize(tf.image.convert_image_dtype(image, tf.float32), (16, 16))
+            yield tf.image.per_image_standardization(small), np.zeros(768, np.float32)
+
+    spec = tf.TensorSpec((16, 16, 3), tf.float32), tf.TensorSpec((768,), tf.float32)
+    dataset = tf.data.Dataset.from_generator(prepared, output_signature=spec).batch(32)
+    return lambda: model.evaluate(dataset, verbose=0)
+
+
+def makes_objects_with_a_decorated_method():
+    model = small_model()
+
+    class Sampler(tf.Module):
+        @tf.function
+        def step(self, x):
+            return model(x) / self.temperature
+
+    def loop():
+        for temperature in (0.5, 1.0, 1.5, 2.0):
+            sampler = Sampler()
+            sampler.temperature = temperature
+            for _ in range(3):
+                sampler.step(ROWS[:1])
+
+    return loop
 
 
 def asks_a_tape_for_each_output():
@@ -795,6 +828,8 @@ WRONG = [
     ("training step is eager", updates_outside_the_graph),
     ("map_fn in the graph", maps_within_the_graph),
     ("weights copied in the loop", averages_weights_in_a_callback),
+    ("generator of Python", evaluates_images_that_a_generator_prepares),
+    ("function made in the loop", makes_objects_with_a_decorated_method),
     ("Python inside the graph", maps_python),
     ("layer made in the loop", adapts_for_each_request),
     ("tensor copied to change a part", changes_a_part_of_a_tensor),
@@ -1126,7 +1161,21 @@ def encodes_the_same_documents_with_each_query():
     return lambda: [score(tf.random.normal((1, 256)), documents) for _ in range(10)]
 
 
+def loads_once_and_predicts_much(folder):
+    path = str(folder / "model.keras")
+    lab.models.mlp(depth=24).save(path)
+    rows = lab.models.random_rows(3000)
+
+    def loop():
+        model = keras.models.load_model(path)
+        for _ in range(5):
+            model.predict(rows, batch_size=256, verbose=0)
+
+    return loop
+
+
 HEALTHY = [
+    loads_once_and_predicts_much,
     trains_a_small_head_on_new_features,
     encodes_the_same_documents_with_each_query,
     waits_in_many_python_calls,

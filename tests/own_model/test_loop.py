@@ -183,7 +183,7 @@ def test_where_a_pipeline_computes_in_python_is_told():
         return np.zeros((8, 10), np.float32)
 
     batches = Batches()
-    found = own_model.diagnose_loop(lambda: model.fit(batches, verbose=0), budget=40)
+    found = own_model.diagnose_loop(lambda: model.fit(batches, verbose=0), budget=120)
     assert found.cause == "waits for the pipeline", found
     assert "prepared of test_loop.py takes the largest part" in repr(found), found
 
@@ -199,7 +199,7 @@ def test_a_long_pass_is_not_recorded_and_that_is_told(monkeypatch):
     monkeypatch.setattr(module, "_LONGEST_RECORDED", 1e-3)
     square = tf.random.normal((1_000, 1_000))
     found = own_model.diagnose_loop(lambda: [tf.matmul(square, square) for _ in range(5)])
-    assert "A shorter pass" in repr(found), found
+    assert "A pass is too long to record" in repr(found), found
 
 
 def test_the_stop_button_ends_the_recorded_pass_with_what_was_seen_before():
@@ -677,12 +677,60 @@ def test_a_program_that_builds_in_its_loop_is_told(tmp_path):
     path = tmp_path / "builds.py"
     path.write_text(
         "import labkit as lab\n"
-        "for _ in range(4):\n"
+        "for _ in range(8):\n"
         "    model = lab.models.mlp()\n"
         "    model.predict(lab.models.random_rows(40), verbose=0)\n",
         encoding="utf-8",
     )
     assert module.diagnose_program(path, 30).cause == "model built in the loop"
+
+
+def test_what_each_pass_loads_once_is_a_note(tmp_path):
+    found = own_model.diagnose_loop(loops.loads_once_and_predicts_much(tmp_path))
+    assert found.findings == [], found
+    assert "Each pass loads model.keras once" in repr(found), found
+
+
+def test_a_few_models_that_are_trained_much_are_a_note(tmp_path):
+    path = tmp_path / "folds.py"
+    path.write_text(
+        "import labkit as lab, numpy as np\n"
+        "rows, targets = lab.models.random_rows(60_000), np.zeros((60_000, 1))\n"
+        "for _ in range(3):\n"
+        "    model = lab.models.mlp()\n"
+        "    model.compile('sgd', 'mse')\n"
+        "    model.fit(rows, targets, epochs=3, verbose=0)\n",
+        encoding="utf-8",
+    )
+    found = module.diagnose_program(path, 60)
+    assert found.findings == [], found
+    assert "3 models are built in this run" in repr(found), found
+
+
+def test_a_window_that_grows_gets_a_function_that_is_not_traced_for_each_length():
+    model = keras.Sequential([keras.Input((None, 1)), keras.layers.GlobalAveragePooling1D()])
+    window = np.zeros((1, 12, 1), np.float32)
+    lengths = range(2, 12)
+    found = own_model.diagnose_loop(
+        lambda: [model.predict(window[:, :length], verbose=0) for length in lengths], budget=60
+    )
+    assert "reduce_retracing=True" in found.findings[0].change, found
+    same = own_model.diagnose_loop(
+        lambda: [model.predict(window, verbose=0) for _ in lengths], budget=60
+    )
+    assert "reduce_retracing" not in same.findings[0].change, same
+
+
+def test_of_many_arguments_the_one_that_changed_is_shown():
+    whys = ["{s=float32[64, 16], a=int32[64]}, 0.4045", "{s=float32[64, 16], a=int32[64]}, 0.405"]
+    assert loop_findings._examples(whys) == "`0.4045` then `0.405`"
+    assert loop_findings._examples(["float32[1, 2]", "[float32[1], 2]"])[:15] == "`float32[1, 2]`"
+    assert loop_findings._examples(["1", "1, 2"]) == "`1` then `1, 2`"
+
+
+def test_what_is_made_anew_is_named_by_its_class():
+    found = own_model.diagnose_loop(loops.makes_objects_with_a_decorated_method(), budget=60)
+    assert "one = Sampler(...)" in found.findings[0].change, found
 
 
 def test_tensors_that_are_kept_make_the_memory_grow(monkeypatch):
