@@ -74,8 +74,8 @@ class LoopDiagnosis:
     Attributes
     ----------
     findings : list of Finding
-        The causes, what costs most first; each has `cause`, `evidence`, `lesson` and `change`;
-        empty if nothing is wrong.
+        The causes, what costs most first; each has `cause`, `evidence`, `place`, `lesson` and
+        `change`; empty if nothing is wrong.
     passes : int
         How often the loop was run under the watch.
     seconds : list of float
@@ -107,7 +107,9 @@ class LoopDiagnosis:
     def __repr__(self) -> str:
         lines = [self._headline()]
         for number, finding in enumerate(self.findings, 1):
-            lines += ["", f"{number}. {finding.cause}. {finding.evidence}", "   Change:"]
+            lines += ["", f"{number}. {finding.cause}. {finding.evidence}"]
+            lines += [f"   Where: {finding.place}"] if finding.place else []
+            lines.append("   Change:")
             lines += [f"       {line}" for line in finding.change.splitlines()]
             lines.append(f"   Why: {finding.lesson}")
         if self.shares:
@@ -124,7 +126,10 @@ class LoopDiagnosis:
                     f"{number}. {finding.cause}.",
                     finding.evidence,
                     code=finding.change,
-                    more=[f"Why: {finding.lesson}"],
+                    more=[
+                        *([f"Where: {finding.place}"] if finding.place else []),
+                        f"Why: {finding.lesson}",
+                    ],
                 )
             )
         lines = list(self.notes)

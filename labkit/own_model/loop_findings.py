@@ -1,10 +1,12 @@
 """What the watch of a loop means: findings, each tied to a count, with what to change."""
 
 import itertools
+import linecache
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..show.format import duration, measured
@@ -30,6 +32,7 @@ MANY = 3  # times: what happens less often is no habit of the loop
 FEW_ROWS = 32  # one batch of predict: with fewer rows per call the call itself is what costs
 NOTICED = 0.05  # share of the time: less is not worth a change
 _WAITS = 0.2  # share of the time: a pipeline that reads ahead in time takes less
+_LONGEST_LINE = 80  # characters of a line that is shown
 _MANY_MODELS = 6  # in one run: from here on the graphs that they leave are worth a change, too
 _WORTH_A_CHANGE = 0.3  # share of the time
 _COMPUTES = 0.4  # share of the time: a generator that takes less may overlap with what it feeds
@@ -70,6 +73,8 @@ class Finding:
         The lines to change, as code with comments.
     share : float
         The part of the loop's time that it took; 1 for what is wrong whatever it takes.
+    place : str
+        The line of the program that calls what it is about; empty where there is none.
     """
 
     cause: str
@@ -77,6 +82,7 @@ class Finding:
     lesson: str
     change: str
     share: float = SURE
+    place: str = ""
 
 
 @dataclass
@@ -186,6 +192,23 @@ def notes_of(evidence: Evidence) -> list[str]:
     return notes
 
 
+def where(events: Sequence[Event]) -> str:
+    """Return the line of the program from which most of these were called."""
+    return _most_frequent(Counter(event.place for event in events))
+
+
+def _most_frequent(places: Counter[str]) -> str:
+    """Return the line of the program that stands most often among these, as a reader finds it."""
+    file_name, _, line = max(places, key=lambda place: places[place], default="").rpartition(":")
+    if not file_name:
+        return ""
+    text = linecache.getline(file_name, int(line)).strip()
+    text = text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]} …"
+    if not Path(file_name).is_file():  # a cell: its file is in the memory of the kernel
+        return text
+    return f"line {line} of {Path(file_name).name}: {text}"
+
+
 def times(number: float, words: str = "") -> str:
     """Return a count in words: "once", or "1,000 times"."""
     text = "once" if number == 1 else f"{number:,.0f} times"
@@ -254,6 +277,7 @@ def _growing_graph(evidence: Evidence) -> list[Finding]:
             "graph.finalize()  # from here on, an operation that is added raises an error\n"
             "# in the loop: only session.run(what, feed_dict=...)",
             share=2.0,
+            place=_most_frequent(evidence.seen.added_at),
         )
     ]
 
@@ -272,6 +296,7 @@ def _sessions(evidence: Evidence) -> list[Finding]:
             LESSONS["08"],
             "session = tf.compat.v1.Session(graph=graph)  # once, before the loop",
             share=max(evidence.share(made + runs), NOTICED),
+            place=where(made + runs),
         )
     ]
 
@@ -295,6 +320,7 @@ def _loads(evidence: Evidence) -> list[Finding]:
             LESSONS["11"],
             "model = keras.saving.load_model(path)  # once, before the loop",
             share=cost,
+            place=where(loads),
         )
     ]
 
@@ -396,6 +422,7 @@ def _builds(evidence: Evidence) -> list[Finding]:
             LESSONS["11"],
             change,
             share=max(cost, least),
+            place=where([*built, *compiled]),
         )
     ]
 
@@ -465,6 +492,7 @@ def _functions_made(evidence: Evidence) -> list[Finding]:
                 LESSONS["03"],
                 change,
                 share=evidence.share(first_calls),
+                place=where(first_calls),
             )
         )
     return findings
@@ -519,6 +547,7 @@ def _retraces(evidence: Evidence) -> list[Finding]:
                 LESSONS["03"],
                 change,
                 share=evidence.share(again),
+                place=where(again),
             )
         )
     return findings
@@ -626,6 +655,7 @@ def _compiled_shapes(evidence: Evidence) -> list[Finding]:
                 LESSONS["04"],
                 _PAD,
                 share=evidence.share(first_of_shape),
+                place=where(first_of_shape),
             )
         )
     return findings
@@ -706,6 +736,7 @@ def _predict_finding(evidence: Evidence, name: str, small: Sequence[Event]) -> F
         LESSONS["02"],
         change,
         share=evidence.share(small),
+        place=where(small),
     )
 
 
@@ -728,6 +759,7 @@ def _fits(evidence: Evidence) -> list[Finding]:
             "model.train_on_batch(rows, targets)  # one step without the pipeline\n"
             "# or a step of your own under @tf.function",
             share=evidence.share(small),
+            place=where(small),
         )
     ]
 
@@ -747,6 +779,7 @@ def _left_eager(evidence: Evidence) -> list[Finding]:
             LESSONS["03"],
             f"# without {switch}, which is for debugging",
             share=1 + share,  # what else it shows may be a consequence
+            place=where(calls),
         )
     ]
 
@@ -766,6 +799,7 @@ def _optimizers(evidence: Evidence) -> list[Finding]:
             f"optimizer = keras.optimizers.{made[0].name}(...)  # once, before the loop\n"
             "optimizer.learning_rate.assign(rate)  # where the loop changes it",
             share=NOTICED if is_new_function else 1.1,  # before an eager step that it belongs to
+            place=where(made),
         )
     ]
 
@@ -785,6 +819,7 @@ def _metrics(evidence: Evidence) -> list[Finding]:
             f"metric = keras.metrics.{made[0].name}(...)  # once, before the loop\n"
             "metric.reset_state()  # where it begins again",
             share=share,
+            place=where(made),
         )
     ]
 
@@ -807,6 +842,7 @@ def _metric_updates(evidence: Evidence) -> list[Finding]:
             "    ...\n"
             "    metric.update_state(targets, answers)",
             share=share,
+            place=where(updates),
         )
     ]
 
@@ -834,6 +870,7 @@ def _weights(evidence: Evidence) -> list[Finding]:
             LESSONS["11"],
             change,
             share=share,
+            place=where(copied),
         )
     ]
 
@@ -853,6 +890,7 @@ def _collections(evidence: Evidence) -> list[Finding]:
             f"# without {collected[0].name}: Python collects by itself;\n"
             "# what piles up in a loop (models, functions) is better made once, before it",
             share=share,
+            place=where(collected),
         )
     ]
 
@@ -872,6 +910,7 @@ def _seeds(evidence: Evidence) -> list[Finding]:
             f"{seeds[0].name}(seed)  # once, before the loop\n"
             "# or numbers that depend on the step: tf.random.stateless_normal(shape, [seed, step])",
             share=NOTICED,
+            place=where(seeds),
         )
     ]
 
@@ -890,6 +929,7 @@ def _variables(evidence: Evidence) -> list[Finding]:
             LESSONS["03"],
             "total = tf.Variable(...)  # once, before the loop\ntotal.assign(value)  # in the loop",
             share=share,
+            place=where(made),
         )
     ]
 
@@ -908,6 +948,7 @@ def _saves(evidence: Evidence) -> list[Finding]:
             LESSONS["12"],
             "if step % 1000 == 0:\n    model.save(path)  # what a crash may cost, not each step",
             share=share,
+            place=where(saves),
         )
     ]
 
@@ -954,6 +995,7 @@ def _eager_updates(evidence: Evidence) -> list[Finding]:
             LESSONS["07"],
             _DECORATED_STEP,
             share=share,
+            place=where(updates),
         )
     ]
 
@@ -974,6 +1016,7 @@ def _eager_steps(evidence: Evidence) -> list[Finding]:
             LESSONS["07"],
             _ONE_JACOBIAN if _is_jacobian(gradients) else _DECORATED_STEP,
             share=evidence.python_share,
+            place=where(gradients),
         )
     ]
 
@@ -1000,6 +1043,7 @@ def _eager_calls(evidence: Evidence) -> list[Finding]:
             LESSONS["02"],
             f"{first}answer = tf.function(model)  # once, before the loop\nanswer(row)",
             share=share,
+            place=where(calls),
         )
     ]
 
@@ -1080,6 +1124,7 @@ def _rows_one_by_one(evidence: Evidence) -> list[Finding]:
             LESSONS["02"],
             "answers = f(rows)  # all of them in one call, or in blocks of a thousand",
             share=evidence.share(calls),
+            place=where(calls),
         )
     ]
 
@@ -1101,6 +1146,7 @@ def _half_numbers(evidence: Evidence) -> list[Finding]:
             "plain = keras.models.model_from_json(json)\n"
             "plain.set_weights(model.get_weights())",
             share=evidence.share(calls),
+            place=where(calls),
         )
     ]
 
@@ -1333,6 +1379,7 @@ def _generators(evidence: Evidence) -> list[Finding]:
             "dataset = dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)\n"
             "# NumPy: for a whole batch in place of an element; or once, before the loop",
             share=share,
+            place=where(calls),
         )
     ]
 
@@ -1352,6 +1399,7 @@ def _elements(evidence: Evidence) -> list[Finding]:
             "dataset = dataset.batch(32).map(f, num_parallel_calls=tf.data.AUTOTUNE).prefetch(1)\n"
             "# batch first, if f works on a batch, too; rows in memory need no dataset",
             share=share,
+            place=where(elements),
         )
     ]
 
@@ -1375,6 +1423,7 @@ def _iterators(evidence: Evidence) -> list[Finding]:
             "elements = iter(dataset.repeat())  # once, before the loop\n"
             "rows = next(elements)  # in the loop",
             share=share,
+            place=where(made),
         )
     ]
 
@@ -1394,6 +1443,7 @@ def _lists(evidence: Evidence) -> list[Finding]:
             "rows = tf.constant(rows)  # once, before the loop\n"
             "# or collect the numbers in a NumPy array, which is copied as a whole",
             share=share,
+            place=where(lists),
         )
     ]
 
@@ -1415,6 +1465,7 @@ def _python_in_graphs(evidence: Evidence) -> list[Finding]:
             "# TensorFlow's operations in place of numpy_function and py_function,\n"
             "# or one call for a whole batch: dataset.batch(32).map(f)",
             share=share,
+            place=where(calls),
         )
     ]
 
@@ -1434,6 +1485,7 @@ def _preparing_layers(evidence: Evidence) -> list[Finding]:
             f"layer = keras.layers.{made[0].name}(...)  # once, before the loop\n"
             "layer.adapt(data)  # once; then layer(batch) in the loop",
             share=1 + share,  # what its calls cost may be a consequence
+            place=where(made),
         )
     ]
 
@@ -1454,6 +1506,7 @@ def _changed_tensors(evidence: Evidence) -> list[Finding]:
             "kept.scatter_nd_update(indices, updates)  # in the loop: in its place\n"
             "# or a NumPy array, made a tensor when it is complete",
             share=share,
+            place=where(changed),
         )
     ]
 
@@ -1474,6 +1527,7 @@ def _growing_tensors(evidence: Evidence) -> list[Finding]:
             "whole = tf.concat(parts, axis=0)  # once, after the loop\n"
             "# inside a tf.function: tf.TensorArray, with its size where it is known",
             share=share,
+            place=where(grown),
         )
     ]
 
@@ -1495,6 +1549,7 @@ def _datasets(evidence: Evidence) -> list[Finding]:
             "dataset = ...  # once, before the loop\n"
             "for rows in dataset:  # in each epoch, the same one; or dataset.repeat()",
             share=share,
+            place=where([*made, *started]),
         )
     ]
 
@@ -1537,6 +1592,7 @@ def _interpreters(evidence: Evidence) -> list[Finding]:
             LESSONS["13"],
             "interpreter.allocate_tensors()  # once, before the loop",
             share=max(evidence.share(made + allocated), NOTICED),
+            place=where([*made, *allocated]),
         )
     ]
 

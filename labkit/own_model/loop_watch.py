@@ -194,6 +194,8 @@ class Seen:
         By the place of a Python function: the passes in which a tf.function was made of it.
     added_after_run : Counter
         TF1: operations that were added to a graph which had been run before, by its identity.
+    added_at : Counter
+        The same operations by the line of the program that added them.
     operations : Counter
         By pass and line of the program: operations that it called one by one.
     copied : list of Copied
@@ -213,6 +215,7 @@ class Seen:
     events: list[Event] = field(default_factory=list)
     made: dict[Any, list[int]] = field(default_factory=lambda: defaultdict(list))
     added_after_run: Counter[int] = field(default_factory=Counter)
+    added_at: Counter[str] = field(default_factory=Counter)
     operations: Counter[tuple[int, str]] = field(default_factory=Counter)
     copied: list[Copied] = field(default_factory=list)
     forks: int = 0
@@ -497,8 +500,10 @@ class Watch:
         @functools.wraps(create)
         def created(this: Any, *args: Any, **kwargs: Any) -> Any:
             if id(this) in self._run_graphs:
+                place = _place_of_caller()
                 with self._lock:
                     self.seen.added_after_run[id(this)] += 1
+                    self.seen.added_at[place] += 1
             return create(this, *args, **kwargs)
 
         self._stack.enter_context(patch.object(ops.Graph, "_create_op_internal", created))
@@ -761,10 +766,7 @@ class Watch:
         def called(this: Any, token: Any, *args: Any) -> Any:
             function = this.get(token)
             function = inspect.unwrap(getattr(function, "_func", function))
-            event = Event(PYTHON, getattr(function, "__name__", "a function"))
-            event.place = place_of(function)
-            if _package_of(event.place.rpartition(":")[0]):
-                event = _of_generator(function, *args)
+            event = _of_python(function, *args)
             if event is None:
                 return call(this, token, *args)
             begin = time.thread_time()  # not what it waits: that overlaps with other calls
@@ -962,6 +964,14 @@ def _of_concrete(function: Any, *_: Any, **__: Any) -> Event:
     described = _of_function(function)
     described.eager = ""
     return described
+
+
+def _of_python(function: Any, *args: Any) -> Event | None:
+    """Describe a function that a graph or a pipeline calls; None if it is TensorFlow's own."""
+    place = place_of(function)
+    if _package_of(place.rpartition(":")[0]):
+        return _of_generator(function, *args)
+    return Event(PYTHON, getattr(function, "__name__", "a function"), place=place)
 
 
 def _of_generator(function: Any, _device: Any = None, inputs: Sequence[Any] = ()) -> Event | None:

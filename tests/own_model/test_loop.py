@@ -733,6 +733,30 @@ def test_what_is_made_anew_is_named_by_its_class():
     assert "one = Sampler(...)" in found.findings[0].change, found
 
 
+def test_a_finding_shows_the_line_of_the_program(tmp_path):
+    found = own_model.diagnose_loop(loops.predicts_each_row(), budget=60)
+    line = "return lambda: [model.predict(ROWS[i : i + 1], verbose=0) for i in range(6)]"
+    assert found.findings[0].place.endswith(f" of loops.py: {line}"), found
+    assert f"Where: {found.findings[0].place}" in repr(found)
+    assert "Where: line" in found._repr_html_()
+
+    grown = own_model.diagnose_loop(loops.grows_a_graph(), budget=60)
+    assert "of loops.py: return [session.run(" in grown.findings[0].place, grown
+
+
+@pytest.mark.parametrize("place", ["", ":", "gone.py:3", "<string>:1"])
+def test_a_line_that_cannot_be_read_is_not_shown(place):
+    assert loop_findings.where([Event("kind", place=place)]) == ""
+    assert loop_findings.where([]) == ""
+
+
+def test_a_long_line_is_cut(tmp_path):
+    path = tmp_path / "long.py"
+    path.write_text(f"answer = predict({'rows, ' * 40})\n", encoding="utf-8")
+    shown = loop_findings.where([Event("kind", place=f"{path}:1")])
+    assert shown.startswith("line 1 of long.py: answer = predict(rows,") and len(shown) < 110
+
+
 def test_tensors_that_are_kept_make_the_memory_grow(monkeypatch):
     monkeypatch.setattr(loop_watch, "_LOOK_EVERY", 0.01)
     # 36 MB: what is larger than 32 MiB, the C library never takes from what was freed before.
