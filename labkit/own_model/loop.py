@@ -60,6 +60,7 @@ _TOO_LONG_TO_RECORD = (
     "a few steps in place of an epoch, you see which of them take the time."
 )
 _VISIBLE = 0.15  # share of the time
+_LARGE = 0.3  # share of the time
 _MOSTLY = 0.6  # share of the time: of a smaller part one cannot say that it is the cost
 _WHOLE_PROGRAM = (
     "The whole program was watched, with what it prepares. With --function NAME a function of it "
@@ -199,8 +200,8 @@ def diagnose_loop(loop: Callable[[], Any], *, budget: float = 30.0) -> LoopDiagn
     loop : callable
         Takes no argument; one call is one pass, such as a hundred requests or one epoch. It is run
         up to five times, and once more under a profiler; once more under TensorFlow's own where no
-        cause was found and its operations take most of the time. Do not pass a loop that must not
-        run more than once.
+        cause was found and its operations take a large part of the time. Do not pass a loop that
+        must not run more than once.
     budget : float, default 30
         Seconds after which no other pass is begun. A first pass that takes longer is watched to its
         end, and then counts alone.
@@ -348,8 +349,11 @@ class _Profile:
 
     @property
     def is_of_operations(self) -> bool:
-        """Whether TensorFlow's operations take the largest part."""
-        return self.share(OPERATIONS) > 0 and self.share(OPERATIONS) == max(self.shares.values())
+        """Whether TensorFlow's operations take a large part, be it not the largest.
+
+        What ends a pipeline, now and then as long as a pass, counts as Python of Keras.
+        """
+        return self.share(OPERATIONS) >= _LARGE
 
 
 def _findings_in_operations(

@@ -176,7 +176,7 @@ def find_in_operations(evidence: Evidence, operations: Operations) -> list[Findi
 def notes_of(evidence: Evidence) -> list[str]:
     """Return what is no cause in a program that makes one pass, and is one in another program."""
     notes = []
-    loaded = _prepared(evidence, watch.LOAD)
+    loaded = _loaded_once(evidence)
     if evidence.share(loaded) >= NOTICED:
         notes.append(
             f"Each pass loads {loaded[0].name} once, before it uses it, which takes "
@@ -200,8 +200,9 @@ def where(events: Sequence[Event]) -> str:
 def _most_frequent(places: Counter[str]) -> str:
     """Return the line of the program that stands most often among these, as a reader finds it."""
     file_name, _, line = max(places, key=lambda place: places[place], default="").rpartition(":")
-    if not file_name:
+    if not file_name or not line.isdecimal():  # an object that is called is no line
         return ""
+    linecache.checkcache(file_name)  # the program may have been changed since it was last read
     text = linecache.getline(file_name, int(line)).strip()
     text = text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]} …"
     if not Path(file_name).is_file():  # a cell: its file is in the memory of the kernel
@@ -306,7 +307,7 @@ def _sessions(evidence: Evidence) -> list[Finding]:
 
 @_rule
 def _loads(evidence: Evidence) -> list[Finding]:
-    loads = _again_and_again(evidence, watch.LOAD)
+    loads = _loads_in_loop(evidence)
     if not loads:
         return []
     cost = evidence.share([*loads, *_first_calls_of_loaded(evidence)])
@@ -333,8 +334,7 @@ def _again_and_again(evidence: Evidence, kind: str) -> list[Event]:
     """
     made = evidence.at_one_place(evidence.of(kind), _habit(evidence))
     if evidence.passes > 1:
-        prepared = _prepared(evidence, kind)
-        return [event for event in made if event not in prepared]
+        return made
     places = {event.place for event in made}
     used: Counter[str] = Counter()
     waiting: set[str] = set()
@@ -347,19 +347,26 @@ def _again_and_again(evidence: Evidence, kind: str) -> list[Event]:
     return [event for event in made if used[event.place] >= MANY]
 
 
-def _prepared(evidence: Evidence, kind: str) -> list[Event]:
-    """Return what each pass makes once, first, and then uses again and again: it is in no loop.
+def _loads_in_loop(evidence: Evidence) -> list[Event]:
+    """Return what the loop loads again and again."""
+    once = {id(event) for event in _loaded_once(evidence)}
+    loads = _again_and_again(evidence, watch.LOAD)
+    return [event for event in loads if id(event) not in once]
+
+
+def _loaded_once(evidence: Evidence) -> list[Event]:
+    """Return what each pass loads once, first, and then uses again and again: it is in no loop.
 
     Unless graphs stay alive: then a pass is not over when it ends.
     """
     if evidence.passes == 1 or evidence.graphs_per_pass >= 1:
         return []
-    in_pass = Counter((event.in_pass, event.place) for event in evidence.of(kind))
+    in_pass = Counter((event.in_pass, event.place) for event in evidence.of(watch.LOAD))
     uses: Counter[int] = Counter()
     found = []
     for event in reversed(evidence.steady):
         uses[event.in_pass] += event.kind in _USES
-        is_only = event.kind == kind and in_pass[event.in_pass, event.place] == 1
+        is_only = event.kind == watch.LOAD and in_pass[event.in_pass, event.place] == 1
         if is_only and uses[event.in_pass] >= MANY:
             found.append(event)
     return found
@@ -367,7 +374,7 @@ def _prepared(evidence: Evidence, kind: str) -> list[Event]:
 
 def _first_calls_of_loaded(evidence: Evidence) -> list[Event]:
     """Return the calls that prepared a model which the loop had loaded: a kept one needs none."""
-    if not _again_and_again(evidence, watch.LOAD):
+    if not _loads_in_loop(evidence):
         return []
     calls = evidence.of(watch.FIT, watch.BATCH, watch.PREDICT)
     return [call for call in calls if any(_STEP in trace.name for trace in call.traces)]
@@ -722,7 +729,8 @@ def _predict_finding(evidence: Evidence, name: str, small: Sequence[Event]) -> F
     else:
         shapes = {(event.rows, *event.shape) for event in small}
         given = "model" if len(shapes) < MANY else "model, reduce_retracing=True"
-        change = f"answer = tf.function({given})  # once, before the loop\nanswer(row).numpy()"
+        made = f"answer = tf.function({given})  # once, before the loop"
+        change = f"{made}\nanswer(row)  # .numpy() makes an array"
         if _come_from_one_array(small):
             together = "answers = model.predict(rows)  # all rows in one call\n# or, if they come "
         else:

@@ -27,7 +27,7 @@ import labkit as lab
 from labkit import own_model
 from labkit.__main__ import main
 from labkit.measure.processor import ProcessorMeter, ProcessorUse
-from labkit.measure.profile import OPERATIONS, OTHER_PYTHON
+from labkit.measure.profile import OPERATIONS, OTHER_PYTHON, PACKAGES
 from labkit.own_model import loop as module
 from labkit.own_model import loop_findings, loop_operations, loop_watch
 from labkit.own_model.loop_findings import (
@@ -186,6 +186,13 @@ def test_where_a_pipeline_computes_in_python_is_told():
     found = own_model.diagnose_loop(lambda: model.fit(batches, verbose=0), budget=120)
     assert found.cause == "waits for the pipeline", found
     assert "prepared of test_loop.py takes the largest part" in repr(found), found
+
+
+@pytest.mark.parametrize(("share", "is_large"), [(0.8, True), (0.45, True), (0.1, False)])
+def test_operations_are_looked_at_where_they_take_a_large_part(share, is_large):
+    """The end of a pipeline may take as long as a pass, and looks like Python of Keras."""
+    shares = {OPERATIONS: share, PACKAGES["keras"]: 0.9 - share}
+    assert module._Profile(shares).is_of_operations == is_large
 
 
 def test_without_time_for_it_no_pass_is_recorded_and_that_is_told(monkeypatch):
@@ -724,7 +731,7 @@ def test_a_window_that_grows_gets_a_function_that_is_not_traced_for_each_length(
 def test_of_many_arguments_the_one_that_changed_is_shown():
     whys = ["{s=float32[64, 16], a=int32[64]}, 0.4045", "{s=float32[64, 16], a=int32[64]}, 0.405"]
     assert loop_findings._examples(whys) == "`0.4045` then `0.405`"
-    assert loop_findings._examples(["float32[1, 2]", "[float32[1], 2]"])[:15] == "`float32[1, 2]`"
+    assert loop_findings._examples(["float32[1, 2]", "(1, 2)"]) == "`float32[1, 2]` then `(1, 2)`"
     assert loop_findings._examples(["1", "1, 2"]) == "`1` then `1, 2`"
 
 
@@ -733,7 +740,7 @@ def test_what_is_made_anew_is_named_by_its_class():
     assert "one = Sampler(...)" in found.findings[0].change, found
 
 
-def test_a_finding_shows_the_line_of_the_program(tmp_path):
+def test_a_finding_shows_the_line_of_the_program():
     found = own_model.diagnose_loop(loops.predicts_each_row(), budget=60)
     line = "return lambda: [model.predict(ROWS[i : i + 1], verbose=0) for i in range(6)]"
     assert found.findings[0].place.endswith(f" of loops.py: {line}"), found
@@ -744,10 +751,18 @@ def test_a_finding_shows_the_line_of_the_program(tmp_path):
     assert "of loops.py: return [session.run(" in grown.findings[0].place, grown
 
 
-@pytest.mark.parametrize("place", ["", ":", "gone.py:3", "<string>:1"])
+@pytest.mark.parametrize("place", ["", ":", "gone.py:3", "<string>:1", "Model a:b"])
 def test_a_line_that_cannot_be_read_is_not_shown(place):
     assert loop_findings.where([Event("kind", place=place)]) == ""
     assert loop_findings.where([]) == ""
+
+
+def test_a_line_that_was_changed_is_read_anew(tmp_path):
+    path = tmp_path / "loop.py"
+    for program in ("old = 1\n", "changed = 12\n"):
+        path.write_text(program, encoding="utf-8")
+        shown = loop_findings.where([Event("kind", place=f"{path}:1")])
+        assert shown == f"line 1 of loop.py: {program.strip()}"
 
 
 def test_a_long_line_is_cut(tmp_path):
